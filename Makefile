@@ -1,0 +1,43 @@
+# make run    everything, on the embedded phantom data set: two models, two protocols, one report
+# make test   the whole test suite
+# Both make .venv first, from nothing but Python >= 3.11 and pip.
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+.PHONY: run test lint format lock clean help
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "brainmri needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Installing the pinned packages into $(VENV) (once; a few minutes) ..."
+	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --require-hashes --no-deps -r requirements.lock
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(INSTALLED)
+	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1
+	@echo "The report: results/quickstart/report/index.html"
+
+test: $(INSTALLED)
+	@$(BIN)/python -m pytest -n $(CORES) --dist worksteal
+
+lint: $(INSTALLED)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow
+
+format: $(INSTALLED)
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet . && $(BIN)/snakefmt --quiet Snakefile workflow
+
+# Needs uv; the lock names packages and digests, never an index.
+lock:
+	uv pip compile --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --all-extras \
+		--no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""Copies of images, groups of copies, label conflicts."""

@@ -1,0 +1,134 @@
+"""The `brainmri` command: each sub-command calls one plain function with typed arguments.
+
+The signature and the docstring of the function are the command line and its help. Only the function
+that is asked for is imported, so that `brainmri --help` starts at once.
+"""
+
+import sys
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+
+# sub-command: (module, function, one line for --help). Order: as the stages run.
+COMMANDS = {
+    "phantom": ("brainmri.sources.phantom", "phantom", "draw a synthetic data set with known truth"),
+    "fetch": ("brainmri.sources.fetch", "fetch", "bring a data set's files in, safely"),
+    "checksum": ("brainmri.sources.checksum", "checksum", "SHA-256 of every file, compared with the lock"),
+    "inventory": (
+        "brainmri.images.inventory",
+        "inventory",
+        "one row a file: decoded? size, label, source split",
+    ),
+    "crop": ("brainmri.images.crop", "crop", "gray, cropped and resized images in one packed array"),
+    "audit": ("brainmri.audit.audit", "audit", "copies, groups of copies and label conflicts"),
+    "split": ("brainmri.splits.split", "split", "a stratified manifest of train, val and test"),
+    "train": ("brainmri.training.train", "train", "train one model on one manifest"),
+    "predict_split": (
+        "brainmri.evaluation.predict_split",
+        "predict_split",
+        "calibrated probabilities for val and test",
+    ),
+    "evaluate": ("brainmri.evaluation.evaluate", "evaluate", "metrics with intervals"),
+    "compare": ("brainmri.evaluation.compare", "compare", "one table of all models and protocols"),
+    "draw_dataset": ("brainmri.reporting.draw_dataset", "draw_dataset", "figures of a data set"),
+    "draw_split": ("brainmri.reporting.draw_split", "draw_split", "figures of a split"),
+    "draw_model": ("brainmri.reporting.draw_model", "draw_model", "figures of a trained model"),
+    "draw_comparison": (
+        "brainmri.reporting.draw_comparison",
+        "draw_comparison",
+        "figures that compare models",
+    ),
+    "report": ("brainmri.reporting.report", "report", "one self-contained HTML page"),
+    "predict": ("brainmri.predict", "predict", "classify new images with a trained model"),
+}
+
+# The one argument of a command that is given without its name.
+POSITIONAL = {"predict": "images"}
+
+
+def usage() -> str:
+    """Return the text of `brainmri --help`."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {help_line}" for name, (_, _, help_line) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: brainmri COMMAND [OPTION ...]",
+            "",
+            "Brain-tumour MRI classification, from download to an honest report.",
+            "For research; no medical device, no diagnosis.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "brainmri COMMAND --help tells the options of one; brainmri --version the version.",
+        ]
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one sub-command and return the process's exit status.
+
+    Parameters
+    ----------
+    arguments
+        The words after `brainmri`; those of the process where None.
+
+    Returns
+    -------
+    int
+        0 on success; 1 where an input is at fault; 2 where the command line is.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if arguments else 2
+    if arguments[0] in ("-V", "--version"):
+        from brainmri import __version__
+
+        print(f"brainmri {__version__}")
+        return 0
+
+    from brainmri.errors import BrainmriError, nearest
+
+    name = arguments[0]
+    if name not in COMMANDS:
+        print(f"brainmri: there is no command '{name}'. {nearest(name, COMMANDS)}", file=sys.stderr)
+        return 2
+    module, function, _ = COMMANDS[name]
+    try:
+        return call(name, getattr(import_module(module), function), arguments[1:])
+    except BrainmriError as error:
+        print(f"brainmri {name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"brainmri {name}: interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 141
+
+
+def call(name: str, function, arguments: list[str]) -> int:
+    """Parse `arguments` by the signature of `function`, call it, and return its exit status.
+
+    A function that returns an int (see `brainmri.predict`) sets the exit status; else it is 0.
+    """
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(prog=f"brainmri {name}", description=(function.__doc__ or "").split("\n\n")[0])
+    # Lists of paths take words, as a shell's wildcard gives them, instead of jsonargparse's JSON list.
+    lists = [
+        key for key, parameter in signature(function).parameters.items() if parameter.annotation == list[Path]
+    ]
+    for key in lists:
+        if name in POSITIONAL and POSITIONAL[name] == key:
+            parser.add_argument(key, nargs="+", type=Path, help="files or folders")
+        else:
+            parser.add_argument(f"--{key}", nargs="+", type=Path, required=True, help="files")
+    parser.add_function_arguments(function, as_positional=False, skip=set(lists))
+    parsed = parser.instantiate(parser.parse_args(arguments))
+    status = function(**parsed)
+    return status if isinstance(status, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""The one exception whose message is written for people."""
+
+from difflib import get_close_matches
+
+
+class BrainmriError(Exception):
+    """Something a person can mend: the message says what is wrong, where, and what to do.
+
+    The command line prints the message alone, without a traceback, and ends with status 1.
+    """
+
+
+def nearest(name: str, known) -> str:
+    """Return a sentence that names the known word closest to `name`, or all of them.
+
+    Parameters
+    ----------
+    name
+        What was written.
+    known : iterable of str
+        What could have been meant.
+
+    Returns
+    -------
+    str
+        ``"Did you mean 'adamw'?"`` or ``"Known: adam, adamw, sgd."``; empty where nothing is known.
+    """
+    known = sorted(known)
+    close = get_close_matches(str(name), known, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean '{close[0]}'?"
+    if 0 < len(known) <= 20:
+        return f"Known: {', '.join(known)}."
+    return ""

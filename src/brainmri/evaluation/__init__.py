@@ -1,0 +1,1 @@
+"""Predictions, calibration, metrics with intervals, comparison."""

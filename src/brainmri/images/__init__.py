@@ -1,0 +1,1 @@
+"""From files to pixels: inventory, decoding, black-border crop, the packed store."""

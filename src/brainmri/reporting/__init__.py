@@ -1,0 +1,1 @@
+"""Figures drawn from tables, and the page that shows them."""

@@ -1,0 +1,1 @@
+"""Which image trains, validates and tests: protocols, stratified assignment, manifests."""

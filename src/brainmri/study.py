@@ -1,0 +1,95 @@
+"""A study: which data sets, splits, models and seeds it crosses, and where their artefacts lie."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a model on a split of a data set with a seed."""
+
+    dataset: str
+    split: str
+    model: str
+    seed: int
+    split_folder: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's artefacts lie."""
+        return self.split_folder / self.model / f"seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """The names that a study crosses, as configured.
+
+    Parameters
+    ----------
+    name
+        The configuration's key `study`.
+    datasets
+        Data sets by name; the key `splits` of one restricts the splits that it takes part in.
+    splits
+        Split settings by name.
+    models
+        Recipes by name.
+    seeds
+        Seeds of the trainings.
+    class_names
+        The canonical classes in the order of their label index.
+    claims
+        Published figures that the report prints beside ours.
+    data_dir
+        Where what is known about the data sets lies.
+    results_dir
+        Where the studies' folders lie.
+    """
+
+    name: str
+    datasets: dict[str, dict]
+    splits: dict[str, dict]
+    models: dict[str, dict]
+    seeds: list[int]
+    class_names: list[str]
+    claims: list[dict] = field(default_factory=list)
+    data_dir: Path = Path("data")
+    results_dir: Path = Path("results")
+
+    @property
+    def folder(self) -> Path:
+        """Where the study's results lie."""
+        return self.results_dir / self.name
+
+    def data_folder(self, dataset: str) -> Path:
+        """Where what is known about a data set lies."""
+        return self.data_dir / dataset
+
+    def dataset_folder(self, dataset: str) -> Path:
+        """Where the study's results on a data set lie."""
+        return self.folder / dataset
+
+    def split_folder(self, dataset: str, split: str) -> Path:
+        """Where the study's results on a split of a data set lie."""
+        return self.dataset_folder(dataset) / split
+
+    def splits_of(self, dataset: str) -> list[str]:
+        """Return the names of the splits that a data set takes part in."""
+        return list(self.datasets[dataset].get("splits") or self.splits)
+
+    def image_sizes(self) -> list[int]:
+        """Return the sizes (pixels a side) in which the models want their images, ascending."""
+        return sorted({recipe["image_size"] for recipe in self.models.values()})
+
+    def dataset_splits(self) -> list[tuple[str, str]]:
+        """Return every (data set, split) of the study, in the order of the configuration."""
+        return [(dataset, split) for dataset in self.datasets for split in self.splits_of(dataset)]
+
+    def runs(self) -> list[Run]:
+        """Return every training of the study, in the order of the configuration."""
+        return [
+            Run(dataset, split, model, seed, self.split_folder(dataset, split))
+            for dataset, split in self.dataset_splits()
+            for model in self.models
+            for seed in self.seeds
+        ]

@@ -1,0 +1,1 @@
+"""The training loop, its callbacks, augmentation, batches and checkpoints."""
