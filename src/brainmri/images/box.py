@@ -1,0 +1,140 @@
+"""The box of the head in an image: what is left when the black border is cut off."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from brainmri.errors import BrainmriError, nearest
+
+METHODS = ("contour", "none")
+# Gaussian blur before, 3x3 opening after the threshold, as in the reference (see `head_box`).
+BLUR_SIDE = 5
+OPENING_STEPS = 2
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of whole pixels, half open: `left <= x < right`, `top <= y < bottom`.
+
+    Parameters
+    ----------
+    left, top
+        The first column and row inside.
+    right, bottom
+        The first column and row behind.
+    """
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return self.bottom - self.top
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True)
+class CropSettings:
+    """How the black border is cut off.
+
+    Parameters
+    ----------
+    method
+        ``contour``: the box of the largest bright region; ``none``: the whole image.
+    threshold
+        Gray value (0 to 254) above which a blurred pixel is head.
+    margin
+        Pixels of the original kept around the box on each side, as far as the image goes.
+    minimum_area
+        The share of the image (0 to 1) that a box must keep; one that keeps less is rejected, and
+        the whole image is kept.
+    """
+
+    method: str = "contour"
+    threshold: int = 45
+    margin: int = 0
+    minimum_area: float = 0.25
+
+    def __post_init__(self):
+        if self.method not in METHODS:
+            raise BrainmriError(
+                f"crop.method is '{self.method}': must be one of {', '.join(METHODS)}. "
+                f"{nearest(self.method, METHODS)}"
+            )
+        if not 0 <= self.threshold <= 254:
+            raise BrainmriError(f"crop.threshold is {self.threshold}: must be a gray value from 0 to 254.")
+        if self.margin < 0:
+            raise BrainmriError(f"crop.margin is {self.margin}: must be 0 pixels or more.")
+        if not 0 <= self.minimum_area <= 1:
+            raise BrainmriError(f"crop.minimum_area is {self.minimum_area}: must be from 0 to 1.")
+
+
+def head_box(gray: np.ndarray, threshold: int) -> Box | None:
+    """Return the box of the largest bright region, or None where nothing is bright.
+
+    The method is the one that the reference systems share (A. Rosebrock, "Finding extreme points in
+    contours with OpenCV", 2016): blur, threshold, erode, dilate, the contour of the largest area, its
+    extreme points. Unlike theirs, the box includes the extreme row and column on the far sides.
+
+    Parameters
+    ----------
+    gray : ndarray of uint8, shape (height, width)
+    threshold
+        Gray value above which a blurred pixel is head.
+    """
+    blurred = cv2.GaussianBlur(gray, (BLUR_SIDE, BLUR_SIDE), 0)
+    _, bright = cv2.threshold(blurred, threshold, 255, cv2.THRESH_BINARY)
+    opened = cv2.morphologyEx(bright, cv2.MORPH_OPEN, None, iterations=OPENING_STEPS)
+    contours, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not contours:
+        return None
+    left, top, width, height = cv2.boundingRect(max(contours, key=cv2.contourArea))
+    return Box(left, top, left + width, top + height)
+
+
+def find_box(gray: np.ndarray, settings: CropSettings) -> tuple[Box, bool]:
+    """Return the box to keep, and whether it is a fallback to the whole image.
+
+    Parameters
+    ----------
+    gray : ndarray of uint8, shape (height, width)
+    settings
+        How the border is cut off.
+
+    Returns
+    -------
+    box : Box
+        Inside the image, never empty.
+    fallback : bool
+        True where a crop was asked for, and rejected: nothing bright, or less kept than
+        `settings.minimum_area`.
+    """
+    height, width = gray.shape
+    whole = Box(0, 0, width, height)
+    if settings.method == "none":
+        return whole, False
+    head = head_box(gray, settings.threshold)
+    if head is None:
+        return whole, True
+    box = Box(
+        max(0, head.left - settings.margin),
+        max(0, head.top - settings.margin),
+        min(width, head.right + settings.margin),
+        min(height, head.bottom + settings.margin),
+    )
+    if box.area < settings.minimum_area * whole.area:
+        return whole, True
+    return box, False
