@@ -29,7 +29,11 @@ def imported_modules(source: Path) -> set[str]:
 
 
 def code_of(module: str) -> list[Path]:
-    """Return the source files that `module` runs through, itself first, in a stable order.
+    """Return the files that `module` runs through, itself first, in a stable order.
+
+    They are its source, the sources of all that it imports, and the data files (templates, tables) that lie
+    in the packages of these. Paths below the working directory are relative to it, so that they are the
+    same in every clone.
 
     Parameters
     ----------
@@ -51,4 +55,16 @@ def code_of(module: str) -> list[Path]:
             if file is not None and file not in reached:
                 reached.add(file)
                 waiting.append(file)
-    return [start, *sorted(reached - {start})]
+    packages = {file.parent for file in reached} - {PACKAGE}
+    data = {file for package in packages for file in package.rglob("*") if is_data(file)}
+    return [relative_where_possible(file) for file in [start, *sorted((reached | data) - {start})]]
+
+
+def is_data(file: Path) -> bool:
+    """Tell whether a file of a package is neither Python source nor compiled from it."""
+    return file.is_file() and file.suffix not in (".py", ".pyc")
+
+
+def relative_where_possible(file: Path) -> Path:
+    """Return the path relative to the working directory where it lies below that."""
+    return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file

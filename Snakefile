@@ -1,0 +1,93 @@
+# brainmri: from public brain-tumour MRI sets to classifiers and a report that a reviewer can trust.
+#
+# Each stage is one rule, one `brainmri` sub-command and one module of the same name:
+#
+#   rule             rule file                      module
+#   fetch            workflow/rules/sources.smk     src/brainmri/sources/fetch.py
+#   checksum         workflow/rules/sources.smk     src/brainmri/sources/checksum.py
+#   inventory        workflow/rules/images.smk      src/brainmri/images/inventory.py
+#   crop             workflow/rules/images.smk      src/brainmri/images/crop.py
+#   audit            workflow/rules/audit.smk       src/brainmri/audit/audit.py
+#   split            workflow/rules/splits.smk      src/brainmri/splits/split.py
+#   train            workflow/rules/training.smk    src/brainmri/training/train.py
+#   predict_split    workflow/rules/evaluation.smk  src/brainmri/evaluation/predict_split.py
+#   evaluate         workflow/rules/evaluation.smk  src/brainmri/evaluation/evaluate.py
+#   compare          workflow/rules/evaluation.smk  src/brainmri/evaluation/compare.py
+#   draw_dataset     workflow/rules/reporting.smk   src/brainmri/reporting/draw_dataset.py
+#   draw_split       workflow/rules/reporting.smk   src/brainmri/reporting/draw_split.py
+#   draw_model       workflow/rules/reporting.smk   src/brainmri/reporting/draw_model.py
+#   draw_comparison  workflow/rules/reporting.smk   src/brainmri/reporting/draw_comparison.py
+#   report           workflow/rules/reporting.smk   src/brainmri/reporting/report.py
+
+import json
+import os
+import re
+import sys
+
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from brainmri.code import code_of
+from brainmri.configuration import checked
+from brainmri.errors import BrainmriError
+from brainmri.study import Study
+
+min_version("9.27")
+
+
+# A configuration given with --configfile replaces the default study; --config alone changes keys of it.
+if "study" not in config:
+
+    configfile: "config/config.yaml"
+
+
+container: "docker://ghcr.io/brainmri/brainmri:0.1.0"
+
+
+report: "workflow/report/workflow.rst"
+
+
+with open(workflow.source_path("workflow/schemas/config.schema.yaml")) as handle:
+    schema = yaml.safe_load(handle)
+try:
+    config = checked(config, schema)
+except BrainmriError as error:
+    raise WorkflowError(str(error))
+
+study = Study(
+    name=config["study"],
+    datasets=config["datasets"],
+    splits=config["splits"],
+    models=config["models"],
+    seeds=config["seeds"],
+    class_names=config["class_names"],
+    claims=config["claims"],
+)
+
+# The `brainmri` command lies beside the Python that runs Snakemake, here and on a cluster's nodes.
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+
+
+wildcard_constraints:
+    study=re.escape(study.name),
+    dataset="|".join(map(re.escape, study.datasets)),
+    split="|".join(map(re.escape, study.splits)),
+    model="|".join(map(re.escape, study.models)),
+    seed=r"\d+",
+    size=r"\d+",
+
+
+include: "workflow/rules/sources.smk"
+include: "workflow/rules/images.smk"
+include: "workflow/rules/audit.smk"
+include: "workflow/rules/splits.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/reporting.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        study.folder / "report" / "index.html",

@@ -1,0 +1,178 @@
+"""Check a study's configuration before any job starts; each mistake becomes one sentence."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+
+from jsonschema import Draft202012Validator, ValidationError, validators
+
+from brainmri.errors import BrainmriError, nearest
+from brainmri.images.box import CropSettings
+from brainmri.images.layout import LayoutSettings
+from brainmri.labels import FOLDER_WORDS
+from brainmri.models.architectures import known_architectures
+from brainmri.sources.settings import SourceSettings
+from brainmri.splits.settings import SplitSettings
+from brainmri.training.recipe import recipe_from
+
+# These folders of the results belong to no data set, split or model.
+RESERVED_NAMES = ("report", "figures", "logs")
+BOUND_WORDS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "above",
+    "exclusiveMaximum": "below",
+}
+
+
+def checked(config: dict, schema: dict) -> dict:
+    """Return the configuration with every default filled in.
+
+    Parameters
+    ----------
+    config
+        As read from YAML.
+    schema
+        The JSON Schema (draft 2020-12) of the configuration.
+
+    Returns
+    -------
+    dict
+        A copy of `config`, complete.
+
+    Raises
+    ------
+    BrainmriError
+        With one sentence for each mistake: the key, its place, the nearest valid one.
+    """
+    config = deepcopy(config)
+    errors = sorted(
+        filling_validator(schema).iter_errors(config), key=lambda error: [str(p) for p in error.path]
+    )
+    if not errors:
+        name_folders_in_lists(config)
+    mistakes = [sentence(error) for error in errors] or list(impossible_wishes(config))
+    if mistakes:
+        raise BrainmriError("the configuration is at fault:\n  " + "\n  ".join(dict.fromkeys(mistakes)))
+    return config
+
+
+def name_folders_in_lists(config: dict) -> None:
+    """Turn `glioma: folder` into `glioma: [folder]`; in place."""
+    for dataset in config["datasets"].values():
+        for name, mapped in (dataset["classes"] or {}).items():
+            if isinstance(mapped, str):
+                dataset["classes"][name] = [mapped]
+
+
+def filling_validator(schema: dict):
+    """Return a validator that also sets the defaults of missing keys, as the jsonschema FAQ shows."""
+    check_properties = Draft202012Validator.VALIDATORS["properties"]
+
+    def fill_and_check(validator, properties, instance, schema):
+        if isinstance(instance, dict):
+            for key, subschema in properties.items():
+                if "default" in subschema:
+                    instance.setdefault(key, deepcopy(subschema["default"]))
+        yield from check_properties(validator, properties, instance, schema)
+
+    return validators.extend(Draft202012Validator, {"properties": fill_and_check})(schema)
+
+
+def sentence(error: ValidationError) -> str:
+    """Say in one sentence what a JSON Schema error means, and where."""
+    while error.validator == "oneOf" and (branch := fitting_branch(error)):
+        error = branch
+    place = ".".join(map(str, error.absolute_path)) or "the configuration"
+    value, wish = error.instance, error.validator_value
+    match error.validator:
+        case "additionalProperties":
+            known = error.schema.get("properties", {})
+            unknown = next(key for key in value if key not in known)
+            return f"{place}: unknown key '{unknown}'. {nearest(unknown, known)}"
+        case "required":
+            missing = next(key for key in wish if key not in value)
+            return f"{place}: the key '{missing}' is missing."
+        case "type":
+            names = [wish] if isinstance(wish, str) else wish
+            return f"{place}: {value!r} is no {' or '.join(names)}."
+        case "enum":
+            return f"{place}: '{value}' is not allowed. {nearest(value, [str(item) for item in wish])}"
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
+            return f"{place}: {value} is impossible; it must be {BOUND_WORDS[error.validator]} {wish}."
+        case "minItems" | "minProperties" | "minLength":
+            return f"{place}: it needs at least {wish} entr{'y' if wish == 1 else 'ies'}."
+        case "uniqueItems":
+            return f"{place}: an entry stands twice."
+        case "pattern":
+            return f"{place}: {value!r} is no valid name ({error.schema.get('description', wish)})"
+        case _:
+            return f"{place}: {error.message}."
+
+
+def fitting_branch(error: ValidationError) -> ValidationError | None:
+    """Return the error of that `oneOf` branch which fits the value's type, if one does."""
+    for branch in error.context:
+        if branch.validator != "type" and (branch.validator != "enum" or isinstance(branch.instance, str)):
+            return branch
+    return None
+
+
+def impossible_wishes(config: dict) -> Iterator[str]:
+    """Yield a sentence for each wish that is well-formed but cannot be met."""
+    yield from (
+        f"{kind}.{name}: '{name}' is the name of a folder of the results; choose another."
+        for kind in ("datasets", "splits", "models")
+        for name in config[kind]
+        if name in RESERVED_NAMES
+    )
+    for name, dataset in config["datasets"].items():
+        yield from impossible_dataset(f"datasets.{name}", dataset, config)
+    for name, split in config["splits"].items():
+        yield from refused(f"splits.{name}", lambda split=split: SplitSettings(**split))
+    for name, recipe in config["models"].items():
+        yield from impossible_model(f"models.{name}", recipe)
+    mapped = set().union(*((dataset["classes"] or FOLDER_WORDS) for dataset in config["datasets"].values()))
+    for name in config["class_names"]:
+        if name not in mapped:
+            yield f"class_names: no folder of any data set maps to '{name}'. {nearest(name, mapped)}"
+    for index, claim in enumerate(config["claims"]):
+        name, known = claim["model"], config["models"]
+        if name not in known:
+            yield f"claims.{index}.model: there is no model '{name}'. {nearest(name, known)}"
+
+
+def impossible_dataset(place: str, dataset: dict, config: dict) -> Iterator[str]:
+    """Yield what cannot be met in one data set."""
+    yield from refused(place, lambda: SourceSettings(**dataset["source"]))
+    yield from refused(place, lambda: LayoutSettings(**dataset["layout"]))
+    yield from refused(place, lambda: CropSettings(**dataset["crop"]))
+    for split in dataset["splits"] or []:
+        if split not in config["splits"]:
+            yield f"{place}.splits: there is no split '{split}'. {nearest(split, config['splits'])}"
+    folders: dict[str, str] = {}
+    for name, mapped in (dataset["classes"] or {}).items():
+        if name not in (known := config["class_names"]):
+            yield f"{place}.classes: '{name}' is no class of this study. {nearest(name, known)}"
+        for folder in mapped:
+            other = folders.setdefault(folder, name)
+            if other != name:
+                yield f"{place}.classes: the folder '{folder}' is mapped to both '{other}' and '{name}'."
+
+
+def impossible_model(place: str, recipe: dict) -> Iterator[str]:
+    """Yield what cannot be met in one model."""
+    architecture = recipe["architecture"]
+    if architecture != "cnn" and architecture not in known_architectures():
+        yield (
+            f"{place}.architecture: '{architecture}' is neither 'cnn' nor a model of timm. "
+            f"{nearest(architecture, ['cnn', *known_architectures()])}"
+        )
+    yield from refused(place, lambda: recipe_from(recipe))
+
+
+def refused(place: str, make) -> Iterator[str]:
+    """Yield the sentence with which a settings class refuses its values, if it does."""
+    try:
+        make()
+    except BrainmriError as error:
+        yield f"{place}: {error}"

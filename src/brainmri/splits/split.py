@@ -1,0 +1,121 @@
+"""The stage `split`: a manifest that says which image trains, validates and tests, and why one does not."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from brainmri.artefacts import read_parquet, write_parquet
+from brainmri.errors import BrainmriError
+from brainmri.images.store import stored_rows
+from brainmri.splits.assignment import assign_groups
+from brainmri.splits.settings import SplitSettings
+
+MANIFEST_SCHEMA = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("row", pa.int64()),
+        ("label", pa.string()),
+        ("label_index", pa.int64()),
+        ("split", pa.string()),
+        ("reason", pa.string()),
+        ("group_id", pa.string()),
+        ("sha256", pa.string()),
+    ]
+)
+
+
+def split(
+    inventory: Path, groups: Path, output: Path, settings: SplitSettings, class_names: list[str]
+) -> None:
+    """Write a manifest: every file of the data set, its label, its group and its part.
+
+    Parameters
+    ----------
+    inventory
+        The data set's `inventory.parquet`.
+    groups
+        The data set's `groups.parquet`.
+    output
+        Where to write `manifest.parquet`.
+    settings
+        Protocol, shares and seed.
+    class_names
+        The canonical classes in the order of their label index.
+
+    Raises
+    ------
+    BrainmriError
+        If the wish is impossible: a class with fewer groups than parts, a source without a test part.
+    """
+    manifest = candidates(inventory, groups, class_names, settings)
+    usable = manifest["split"].isna()
+    if not usable.any():
+        raise BrainmriError(f"{inventory} has no image that could be split: none is readable and labelled.")
+    manifest.loc[usable, "split"] = PROTOCOLS[settings.protocol](manifest[usable], settings)
+    unplaced = manifest["split"].isna()
+    manifest.loc[unplaced, ["split", "reason"]] = ["excluded", "the source puts it in no part"]
+    write_parquet(
+        manifest[MANIFEST_SCHEMA.names],
+        output,
+        config={"settings": asdict(settings), "class_names": class_names},
+        inputs=[inventory, groups],
+        schema=MANIFEST_SCHEMA,
+    )
+
+
+def candidates(
+    inventory: Path, groups: Path, class_names: list[str], settings: SplitSettings
+) -> pd.DataFrame:
+    """Return one row a file: `split` is null where it can be drawn, else ``excluded`` with its `reason`."""
+    files = read_parquet(inventory, ["image_id", "label", "source_split", "sha256", "status", "reason"])
+    grouped = read_parquet(groups, ["image_id", "group_id", "label_conflict"])
+    files = files.sort_values("image_id", ignore_index=True)
+    files = files.merge(stored_rows(files), on="image_id", how="left", validate="one_to_one")
+    files = files.merge(grouped, on="image_id", how="left", validate="one_to_one")
+    # A set without a class (orvile has no healthy heads) counts its labels without a gap.
+    present = set(files.loc[files["status"] == "ok", "label"])
+    index_of = {name: index for index, name in enumerate(name for name in class_names if name in present)}
+    files["label_index"] = files["label"].map(index_of).astype("Int64")
+    files["row"] = files["row"].astype("Int64")
+
+    why_not = pd.Series(None, index=files.index, dtype=object)
+    not_ok = files["status"] != "ok"
+    why_not[not_ok] = files["status"] + files["reason"].map(lambda reason: f": {reason}" if reason else "")
+    why_not[why_not.isna() & files["label"].isna()] = "no label"
+    why_not[why_not.isna() & files["label_index"].isna()] = "the label is none of the study's classes"
+    if settings.conflicts == "exclude":
+        in_conflict = files["label_conflict"].eq(True).fillna(False).astype(bool)
+        why_not[why_not.isna() & in_conflict] = "label conflict: a copy of it carries another label"
+    files["reason"] = why_not
+    files["split"] = pd.Series(np.where(why_not.notna(), "excluded", None), dtype=object)
+    return files
+
+
+def grouped_parts(images: pd.DataFrame, settings: SplitSettings) -> np.ndarray:
+    """Assign whole groups."""
+    return assign_groups(images["group_id"], images["label"], settings.shares(), settings.seed)
+
+
+def random_parts(images: pd.DataFrame, settings: SplitSettings) -> np.ndarray:
+    """Assign single images, whatever their group: what the reference systems do."""
+    return assign_groups(images["image_id"], images["label"], settings.shares(), settings.seed)
+
+
+def published_parts(images: pd.DataFrame, settings: SplitSettings) -> np.ndarray:
+    """Keep the source's test part; draw validation, by whole groups, from its training part."""
+    source = images["source_split"]
+    if not (source == "test").any() or not (source == "train").any():
+        raise BrainmriError(
+            "The protocol 'published' needs the source's own train and test parts, and this data set has "
+            "none: use 'random' or 'grouped', or name its folders under layout."
+        )
+    parts = source.to_numpy(object, copy=True)
+    in_train = (source == "train").to_numpy()
+    parts[in_train] = grouped_parts(images[in_train], settings)
+    return parts
+
+
+PROTOCOLS = {"grouped": grouped_parts, "random": random_parts, "published": published_parts}

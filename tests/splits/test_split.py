@@ -1,0 +1,160 @@
+"""The stage `split`: manifests by protocol, exclusions with their reasons, impossible wishes."""
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from brainmri.artefacts import read_parquet, write_parquet
+from brainmri.audit.audit import audit
+from brainmri.cli import main
+from brainmri.errors import BrainmriError
+from brainmri.splits.settings import SplitSettings
+from brainmri.splits.split import split
+
+CLASSES = ["glioma", "meningioma", "pituitary", "no_tumor"]
+
+
+def inventory_rows(patients=8, slices=4):
+    """Return rows of four classes, several patients each, one slice in five in the source test part."""
+    rows = []
+    for label in CLASSES:
+        for patient in range(patients):
+            for index in range(slices):
+                number = len(rows)
+                rows.append(
+                    {
+                        "image_id": f"{label}/P{patient}_{index}.jpg",
+                        "label": label,
+                        "source_split": "test" if number % 5 == 0 else "train",
+                        "sha256": f"s{number}",
+                        "pixel_sha256": f"p{number}",
+                        "patient_id": f"{label}-{patient}",
+                        "status": "ok",
+                        "reason": None,
+                    }
+                )
+    return rows
+
+
+@pytest.fixture
+def manifest_of(tmp_path):
+    """Return a function that writes rows, audits them and returns the manifest of a split."""
+
+    def run(rows, settings):
+        frame = pd.DataFrame(rows)
+        for column in ("reason", "patient_id", "source_split", "label"):
+            frame[column] = frame[column].astype(object)
+        write_parquet(frame, tmp_path / "inventory.parquet", config={})
+        audit(
+            tmp_path / "inventory.parquet", *(tmp_path / n for n in ("d.parquet", "groups.parquet", "a.json"))
+        )
+        output = tmp_path / "manifest.parquet"
+        split(tmp_path / "inventory.parquet", tmp_path / "groups.parquet", output, settings, CLASSES)
+        return read_parquet(output)
+
+    return run
+
+
+def test_grouped_keeps_every_patient_on_one_side(manifest_of):
+    manifest = manifest_of(inventory_rows(), SplitSettings("grouped"))
+    assert manifest.groupby("group_id")["split"].nunique().max() == 1
+    assert set(manifest["split"]) == {"train", "val", "test"}
+
+
+def test_random_splits_patients_as_the_reference_systems_do(manifest_of):
+    manifest = manifest_of(inventory_rows(), SplitSettings("random"))
+    assert manifest.groupby("group_id")["split"].nunique().max() > 1
+
+
+def test_published_keeps_the_test_part_and_draws_validation_from_train(manifest_of):
+    rows = inventory_rows()
+    manifest = manifest_of(rows, SplitSettings("published", val=0.25)).set_index("image_id")
+    source = pd.DataFrame(rows).set_index("image_id")["source_split"]
+    assert (manifest.loc[source.index, "split"] == "test").eq(source == "test").all()
+    assert (manifest["split"] == "val").sum() == pytest.approx(0.25 * (source == "train").sum(), rel=0.15)
+
+
+def test_rows_index_the_packed_array_and_labels_their_classes(manifest_of):
+    rows = inventory_rows()
+    rows[3]["status"], rows[3]["reason"] = "corrupt", "it ends too early"
+    manifest = manifest_of(rows, SplitSettings("grouped")).sort_values("image_id", ignore_index=True)
+    kept = manifest[manifest["split"] != "excluded"]
+    assert kept["row"].tolist() == list(range(len(rows) - 1))
+    assert [CLASSES[index] for index in kept["label_index"]] == kept["label"].tolist()
+
+
+def test_what_is_left_out_has_its_reason(manifest_of):
+    rows = inventory_rows()
+    rows[0].update(status="corrupt", reason="it ends too early")
+    rows[1]["label"] = None
+    rows[2]["label"] = "metastasis"
+    rows[40]["pixel_sha256"] = rows[70]["pixel_sha256"]
+    manifest = manifest_of(rows, SplitSettings("grouped")).set_index("image_id")
+    excluded = manifest[manifest["split"] == "excluded"]["reason"]
+    assert excluded[rows[0]["image_id"]] == "corrupt: it ends too early"
+    assert excluded[rows[1]["image_id"]] == "no label"
+    assert excluded[rows[2]["image_id"]] == "the label is none of the study's classes"
+    assert excluded[rows[40]["image_id"]].startswith("label conflict")
+    assert set(excluded.index) == {rows[i]["image_id"] for i in (0, 1, 2, 40, 70)}
+    assert manifest[manifest["split"] != "excluded"]["reason"].isna().all()
+
+
+def test_conflicts_can_be_kept(manifest_of):
+    rows = inventory_rows()
+    rows[40]["pixel_sha256"] = rows[70]["pixel_sha256"]
+    manifest = manifest_of(rows, SplitSettings("grouped", conflicts="keep"))
+    assert (manifest["split"] != "excluded").all()
+
+
+def test_published_without_a_test_part_says_what_to_use(manifest_of):
+    rows = [row | {"source_split": None} for row in inventory_rows()]
+    with pytest.raises(BrainmriError, match="'published' needs the source's own train and test"):
+        manifest_of(rows, SplitSettings("published"))
+
+
+def test_a_class_of_two_patients_cannot_fill_three_parts(manifest_of):
+    rows = [
+        row
+        for row in inventory_rows()
+        if row["label"] != "glioma" or row["patient_id"] in ("glioma-0", "glioma-1")
+    ]
+    with pytest.raises(BrainmriError, match="'glioma' has 2 groups, but 3 parts"):
+        manifest_of(rows, SplitSettings("grouped"))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"protocol": "groupd"}, "Did you mean 'grouped'"),
+        ({"test": 1.2}, "impossible"),
+        ({"train": 0.9}, "120%"),
+        ({"conflicts": "drop"}, "exclude, keep"),
+    ],
+)
+def test_impossible_settings_are_one_sentence(change, sentence):
+    with pytest.raises(BrainmriError, match=sentence):
+        replace(SplitSettings("grouped"), **change)
+
+
+def test_same_seed_same_file_to_the_byte(manifest_of, tmp_path):
+    rows = inventory_rows()
+    manifest_of(rows, SplitSettings("grouped", seed=3))
+    first = (tmp_path / "manifest.parquet").read_bytes()
+    manifest_of(rows, SplitSettings("grouped", seed=3))
+    assert (tmp_path / "manifest.parquet").read_bytes() == first
+
+
+def test_the_manifest_carries_its_provenance(manifest_of, tmp_path):
+    manifest_of(inventory_rows(), SplitSettings("grouped"))
+    metadata = pq.read_schema(tmp_path / "manifest.parquet").metadata
+    assert {b"brainmri.version", b"brainmri.config", b"brainmri.inputs"} <= set(metadata)
+
+
+def test_the_command_tells_an_impossible_wish_without_a_traceback(tmp_path, capsys):
+    wish = json.dumps({"protocol": "grouped", "train": 0.9, "val": 0.15, "test": 0.15})
+    arguments = ["--inventory", "i.parquet", "--groups", "g.parquet", "--output", str(tmp_path / "m.parquet")]
+    assert main(["split", *arguments, "--settings", wish, "--class_names", json.dumps(CLASSES)]) == 1
+    assert "must sum to 1" in capsys.readouterr().err

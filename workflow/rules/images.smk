@@ -1,0 +1,38 @@
+# From files to pixels: what each file is, and all readable ones cropped into one packed array.
+
+
+rule inventory:
+    input:
+        checksums="data/{dataset}/checksums.parquet",
+        code=code_of("brainmri.images.inventory"),
+    output:
+        "data/{dataset}/inventory.parquet",
+    log:
+        "data/{dataset}/logs/inventory.log",
+    threads: 8
+    params:
+        raw="data/{dataset}/raw",
+        layout=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["layout"]),
+        classes=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["classes"]),
+    shell:
+        "brainmri inventory --raw {params.raw:q} --checksums {input.checksums:q} --output {output:q}"
+        " --layout {params.layout:q} --classes {params.classes:q} --workers {threads} &> {log:q}"
+
+
+rule crop:
+    input:
+        inventory="data/{dataset}/inventory.parquet",
+        code=code_of("brainmri.images.crop"),
+    output:
+        images="data/{dataset}/images_{size}.npy",
+        crops="data/{dataset}/crops_{size}.parquet",
+    log:
+        "data/{dataset}/logs/crop_{size}.log",
+    threads: 8
+    params:
+        raw="data/{dataset}/raw",
+        settings=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["crop"]),
+    shell:
+        "brainmri crop --raw {params.raw:q} --inventory {input.inventory:q} --size {wildcards.size}"
+        " --settings {params.settings:q} --images {output.images:q} --crops {output.crops:q}"
+        " --workers {threads} &> {log:q}"

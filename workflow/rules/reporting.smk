@@ -1,0 +1,169 @@
+# Figures, each drawn from tables, and the page that shows them.
+
+RUN = "results/{study}/{dataset}/{split}/{model}/seed{seed}"
+DATASET_FIGURES = ["samples.png", "crops.png"]
+RUN_FIGURES = ["curves.svg", "confusion_matrix.svg", "gallery.png"]
+# Figures of a data set show its largest packed images.
+SIZE_SHOWN = max(study.image_sizes())
+
+
+rule draw_dataset:
+    input:
+        inventory="data/{dataset}/inventory.parquet",
+        images=f"data/{{dataset}}/images_{SIZE_SHOWN}.npy",
+        crops=f"data/{{dataset}}/crops_{SIZE_SHOWN}.parquet",
+        code=code_of("brainmri.reporting.draw_dataset"),
+    output:
+        samples=report(
+            "results/{study}/{dataset}/figures/samples.png",
+            caption="../report/samples.rst",
+            category="Data",
+            subcategory="{dataset}",
+            labels={"figure": "samples of each class"},
+        ),
+        crops=report(
+            "results/{study}/{dataset}/figures/crops.png",
+            caption="../report/crops.rst",
+            category="Data",
+            subcategory="{dataset}",
+            labels={"figure": "black-border crop"},
+        ),
+    log:
+        "results/{study}/logs/draw_dataset/{dataset}.log",
+    params:
+        raw="data/{dataset}/raw",
+    shell:
+        "brainmri draw_dataset --dataset {wildcards.dataset} --raw {params.raw:q}"
+        " --inventory {input.inventory:q} --images {input.images:q} --crops {input.crops:q}"
+        " --samples {output.samples:q} --before_after {output.crops:q} &> {log:q}"
+
+
+rule draw_split:
+    input:
+        manifest="results/{study}/{dataset}/{split}/manifest.parquet",
+        code=code_of("brainmri.reporting.draw_split"),
+    output:
+        report(
+            "results/{study}/{dataset}/{split}/figures/class_counts.svg",
+            caption="../report/class_counts.rst",
+            category="Splits",
+            subcategory="{dataset}",
+            labels={"split": "{split}", "figure": "class counts"},
+        ),
+    log:
+        "results/{study}/logs/draw_split/{dataset}-{split}.log",
+    shell:
+        "brainmri draw_split --dataset {wildcards.dataset} --split {wildcards.split}"
+        " --manifest {input.manifest:q} --class_counts {output:q} &> {log:q}"
+
+
+rule draw_model:
+    input:
+        history=f"{RUN}/history.parquet",
+        predictions=f"{RUN}/predictions.parquet",
+        metrics=f"{RUN}/metrics.json",
+        manifest="results/{study}/{dataset}/{split}/manifest.parquet",
+        images=images_of_model,
+        code=code_of("brainmri.reporting.draw_model"),
+    output:
+        curves=report(
+            f"{RUN}/figures/curves.svg",
+            caption="../report/curves.rst",
+            category="Models",
+            subcategory="{dataset}, {split}",
+            labels={"model": "{model}", "seed": "{seed}", "figure": "training curves"},
+        ),
+        confusion_matrix=report(
+            f"{RUN}/figures/confusion_matrix.svg",
+            caption="../report/confusion_matrix.rst",
+            category="Models",
+            subcategory="{dataset}, {split}",
+            labels={"model": "{model}", "seed": "{seed}", "figure": "confusion matrix"},
+        ),
+        gallery=report(
+            f"{RUN}/figures/gallery.png",
+            caption="../report/gallery.rst",
+            category="Models",
+            subcategory="{dataset}, {split}",
+            labels={"model": "{model}", "seed": "{seed}", "figure": "test predictions"},
+        ),
+    log:
+        "results/{study}/logs/draw_model/{dataset}-{split}-{model}-seed{seed}.log",
+    shell:
+        "brainmri draw_model --dataset {wildcards.dataset} --split {wildcards.split}"
+        " --model {wildcards.model} --seed {wildcards.seed} --history {input.history:q}"
+        " --predictions {input.predictions:q} --metrics {input.metrics:q} --images {input.images:q}"
+        " --manifest {input.manifest:q} --curves {output.curves:q}"
+        " --confusion_matrix {output.confusion_matrix:q} --gallery {output.gallery:q} &> {log:q}"
+
+
+rule draw_comparison:
+    input:
+        comparison="results/{study}/comparison.parquet",
+        code=code_of("brainmri.reporting.draw_comparison"),
+    output:
+        report(
+            "results/{study}/figures/comparison.svg",
+            caption="../report/comparison.rst",
+            category="Comparison",
+            labels={"figure": "all models and protocols"},
+        ),
+    log:
+        "results/{study}/logs/draw_comparison.log",
+    shell:
+        "brainmri draw_comparison --comparison {input.comparison:q} --output {output:q} &> {log:q}"
+
+
+rule report:
+    input:
+        data=expand(
+            "data/{dataset}/{name}",
+            dataset=study.datasets,
+            name=["fetch.json", "inventory.parquet", "audit.json", f"crops_{SIZE_SHOWN}.parquet"],
+        ),
+        dataset_figures=[
+            study.dataset_folder(dataset) / "figures" / name
+            for dataset in study.datasets
+            for name in DATASET_FIGURES
+        ],
+        splits=[
+            study.split_folder(dataset, split) / name
+            for dataset, split in study.dataset_splits()
+            for name in ["manifest.parquet", "figures/class_counts.svg"]
+        ],
+        runs=[
+            run.folder / name
+            for run in study.runs()
+            for name in [
+                "model.json",
+                "history.parquet",
+                "calibration.json",
+                "metrics.json",
+                *(f"figures/{figure}" for figure in RUN_FIGURES),
+            ]
+        ],
+        comparison=[study.folder / "comparison.parquet", study.folder / "figures" / "comparison.svg"],
+        code=code_of("brainmri.reporting.report"),
+    output:
+        report(
+            "results/{study}/report/index.html",
+            caption="../report/page.rst",
+            category="Page",
+            labels={"figure": "the whole report on one page"},
+        ),
+    log:
+        "results/{study}/logs/report.log",
+    params:
+        study=json.dumps(
+            {
+                "name": study.name,
+                "datasets": study.datasets,
+                "splits": study.splits,
+                "models": study.models,
+                "seeds": study.seeds,
+                "class_names": study.class_names,
+                "claims": study.claims,
+            }
+        ),
+    shell:
+        "brainmri report --study {params.study:q} --output {output:q} &> {log:q}"

@@ -1,0 +1,46 @@
+# Bring the files of a data set in, and take their checksums.
+
+
+def local_archive(wildcards):
+    """The archive that a source reads, so that another archive under the same name is noticed."""
+    source = config["datasets"][wildcards.dataset]["source"]
+    archive = source.get("archive")
+    if "kaggle" in source:
+        archive = os.path.join(config["archives_dir"], f"{source['kaggle']}.zip")
+    return archive if archive and os.path.exists(archive) else []
+
+
+rule fetch:
+    input:
+        archive=local_archive,
+        code=code_of("brainmri.sources.fetch"),
+    output:
+        raw=directory("data/{dataset}/raw"),
+        record="data/{dataset}/fetch.json",
+    log:
+        "data/{dataset}/logs/fetch.log",
+    params:
+        source=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["source"]),
+        archives_dir=config["archives_dir"],
+    shell:
+        "brainmri fetch --dataset {wildcards.dataset} --source {params.source:q}"
+        " --archives_dir {params.archives_dir:q} --raw {output.raw:q} --output {output.record:q} &> {log:q}"
+
+
+rule checksum:
+    input:
+        record="data/{dataset}/fetch.json",
+        lock=lambda wildcards: [
+            path for path in [f"config/checksums/{wildcards.dataset}.sha256"] if os.path.exists(path)
+        ],
+        code=code_of("brainmri.sources.checksum"),
+    output:
+        "data/{dataset}/checksums.parquet",
+    log:
+        "data/{dataset}/logs/checksum.log",
+    params:
+        raw="data/{dataset}/raw",
+        lock="config/checksums/{dataset}.sha256",
+    shell:
+        "brainmri checksum --dataset {wildcards.dataset} --raw {params.raw:q}"
+        " --lock {params.lock:q} --output {output:q} &> {log:q}"

@@ -1,0 +1,18 @@
+# Which image trains, validates and tests.
+
+
+rule split:
+    input:
+        inventory="data/{dataset}/inventory.parquet",
+        groups="data/{dataset}/groups.parquet",
+        code=code_of("brainmri.splits.split"),
+    output:
+        "results/{study}/{dataset}/{split}/manifest.parquet",
+    log:
+        "results/{study}/logs/split/{dataset}-{split}.log",
+    params:
+        settings=lambda wildcards: json.dumps(config["splits"][wildcards.split]),
+        class_names=json.dumps(config["class_names"]),
+    shell:
+        "brainmri split --inventory {input.inventory:q} --groups {input.groups:q} --output {output:q}"
+        " --settings {params.settings:q} --class_names {params.class_names:q} &> {log:q}"

@@ -1,0 +1,43 @@
+# Train one model on one manifest with one seed.
+
+
+def images_of_model(wildcards):
+    """The packed array in the size that the model wants."""
+    size = config["models"][wildcards.model]["image_size"]
+    return f"data/{wildcards.dataset}/images_{size}.npy"
+
+
+def pretrained_weights(wildcards):
+    """The local weights that the model starts from, so that a change of them is noticed."""
+    recipe = config["models"][wildcards.model]
+    path = recipe["pretrained"]
+    if path is True:
+        path = os.path.join(config["weights_dir"], f"{recipe['architecture']}.safetensors")
+    return path if path and os.path.exists(path) else []
+
+
+rule train:
+    input:
+        manifest="results/{study}/{dataset}/{split}/manifest.parquet",
+        images=images_of_model,
+        weights=pretrained_weights,
+        code=code_of("brainmri.training.train"),
+    output:
+        model="results/{study}/{dataset}/{split}/{model}/seed{seed}/model.safetensors",
+        metadata="results/{study}/{dataset}/{split}/{model}/seed{seed}/model.json",
+        history="results/{study}/{dataset}/{split}/{model}/seed{seed}/history.parquet",
+    log:
+        "results/{study}/logs/train/{dataset}-{split}-{model}-seed{seed}.log",
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        recipe=lambda wildcards: json.dumps(config["models"][wildcards.model]),
+        crop=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["crop"]),
+        weights_dir=config["weights_dir"],
+        device=config["device"],
+    shell:
+        "brainmri train --manifest {input.manifest:q} --images {input.images:q}"
+        " --recipe {params.recipe:q} --crop {params.crop:q} --seed {wildcards.seed}"
+        " --weights_dir {params.weights_dir:q} --device {params.device} --threads {threads}"
+        " --model {output.model:q} --metadata {output.metadata:q} --history {output.history:q} &> {log:q}"
