@@ -12,12 +12,22 @@ class Run:
     split: str
     model: str
     seed: int
-    split_folder: Path
+    study_folder: Path
 
     @property
     def folder(self) -> Path:
         """Where the run's artefacts lie."""
-        return self.split_folder / self.model / f"seed{self.seed}"
+        return self.study_folder / self.place
+
+    @property
+    def figures(self) -> Path:
+        """Where the run's figures lie."""
+        return self.study_folder / "figures" / self.place
+
+    @property
+    def place(self) -> Path:
+        """The run's folder relative to the study's."""
+        return Path(self.dataset, self.split, self.model, f"seed{self.seed}")
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,14 @@ class Study:
         """Where the study's results on a split of a data set lie."""
         return self.dataset_folder(dataset) / split
 
+    def dataset_figures(self, dataset: str) -> Path:
+        """Where the figures of a data set lie."""
+        return self.folder / "figures" / dataset
+
+    def split_figures(self, dataset: str, split: str) -> Path:
+        """Where the figures of a split lie."""
+        return self.dataset_figures(dataset) / split
+
     def splits_of(self, dataset: str) -> list[str]:
         """Return the names of the splits that a data set takes part in."""
         return list(self.datasets[dataset].get("splits") or self.splits)
@@ -88,7 +106,7 @@ class Study:
     def runs(self) -> list[Run]:
         """Return every training of the study, in the order of the configuration."""
         return [
-            Run(dataset, split, model, seed, self.split_folder(dataset, split))
+            Run(dataset, split, model, seed, self.folder)
             for dataset, split in self.dataset_splits()
             for model in self.models
             for seed in self.seeds

@@ -10,7 +10,7 @@ rule audit:
         groups="data/{dataset}/groups.parquet",
         counts="data/{dataset}/audit.json",
     log:
-        "data/{dataset}/logs/audit.log",
+        "logs/data/{dataset}/audit.log",
     shell:
         "brainmri audit --inventory {input.inventory:q} --duplicates {output.duplicates:q}"
         " --groups {output.groups:q} --output {output.counts:q} &> {log:q}"

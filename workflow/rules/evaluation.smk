@@ -12,7 +12,7 @@ rule predict_split:
         predictions="results/{study}/{dataset}/{split}/{model}/seed{seed}/predictions.parquet",
         calibration="results/{study}/{dataset}/{split}/{model}/seed{seed}/calibration.json",
     log:
-        "results/{study}/logs/predict_split/{dataset}-{split}-{model}-seed{seed}.log",
+        "logs/{study}/predict_split/{dataset}-{split}-{model}-seed{seed}.log",
     threads: 8
     resources:
         gpu=1,
@@ -32,7 +32,7 @@ rule evaluate:
     output:
         "results/{study}/{dataset}/{split}/{model}/seed{seed}/metrics.json",
     log:
-        "results/{study}/logs/evaluate/{dataset}-{split}-{model}-seed{seed}.log",
+        "logs/{study}/evaluate/{dataset}-{split}-{model}-seed{seed}.log",
     params:
         protocol=lambda wildcards: config["splits"][wildcards.split]["protocol"],
         resamples=config["resamples"],
@@ -50,6 +50,6 @@ rule compare:
     output:
         "results/{study}/comparison.parquet",
     log:
-        "results/{study}/logs/compare.log",
+        "logs/{study}/compare.log",
     shell:
         "brainmri compare --metrics {input.metrics:q} --output {output:q} &> {log:q}"

@@ -8,7 +8,7 @@ rule inventory:
     output:
         "data/{dataset}/inventory.parquet",
     log:
-        "data/{dataset}/logs/inventory.log",
+        "logs/data/{dataset}/inventory.log",
     threads: 8
     params:
         raw="data/{dataset}/raw",
@@ -27,7 +27,7 @@ rule crop:
         images="data/{dataset}/images_{size}.npy",
         crops="data/{dataset}/crops_{size}.parquet",
     log:
-        "data/{dataset}/logs/crop_{size}.log",
+        "logs/data/{dataset}/crop_{size}.log",
     threads: 8
     params:
         raw="data/{dataset}/raw",
@@ -36,3 +36,14 @@ rule crop:
         "brainmri crop --raw {params.raw:q} --inventory {input.inventory:q} --size {wildcards.size}"
         " --settings {params.settings:q} --images {output.images:q} --crops {output.crops:q}"
         " --workers {threads} &> {log:q}"
+
+
+# `prepare_{dataset}`: all that is known about one data set, in every size that a model wants.
+for dataset in study.datasets:
+
+    rule:
+        name:
+            f"prepare_{dataset}"
+        input:
+            study.data_folder(dataset) / "groups.parquet",
+            [study.data_folder(dataset) / f"images_{size}.npy" for size in study.image_sizes()],

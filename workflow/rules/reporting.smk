@@ -1,8 +1,8 @@
 # Figures, each drawn from tables, and the page that shows them.
 
 RUN = "results/{study}/{dataset}/{split}/{model}/seed{seed}"
-DATASET_FIGURES = ["samples.png", "crops.png"]
-RUN_FIGURES = ["curves.svg", "confusion_matrix.svg", "gallery.png"]
+FIGURES = "results/{study}/figures/{dataset}/{split}/{model}/seed{seed}"
+RUN_ARTEFACTS = ["model.json", "history.parquet", "calibration.json", "metrics.json"]
 # Figures of a data set show its largest packed images.
 SIZE_SHOWN = max(study.image_sizes())
 
@@ -15,21 +15,21 @@ rule draw_dataset:
         code=code_of("brainmri.reporting.draw_dataset"),
     output:
         samples=report(
-            "results/{study}/{dataset}/figures/samples.png",
+            "results/{study}/figures/{dataset}/samples.png",
             caption="../report/samples.rst",
             category="Data",
             subcategory="{dataset}",
             labels={"figure": "samples of each class"},
         ),
         crops=report(
-            "results/{study}/{dataset}/figures/crops.png",
+            "results/{study}/figures/{dataset}/crops.png",
             caption="../report/crops.rst",
             category="Data",
             subcategory="{dataset}",
             labels={"figure": "black-border crop"},
         ),
     log:
-        "results/{study}/logs/draw_dataset/{dataset}.log",
+        "logs/{study}/draw_dataset/{dataset}.log",
     params:
         raw="data/{dataset}/raw",
     shell:
@@ -44,14 +44,14 @@ rule draw_split:
         code=code_of("brainmri.reporting.draw_split"),
     output:
         report(
-            "results/{study}/{dataset}/{split}/figures/class_counts.svg",
+            "results/{study}/figures/{dataset}/{split}/class_counts.svg",
             caption="../report/class_counts.rst",
             category="Splits",
             subcategory="{dataset}",
             labels={"split": "{split}", "figure": "class counts"},
         ),
     log:
-        "results/{study}/logs/draw_split/{dataset}-{split}.log",
+        "logs/{study}/draw_split/{dataset}-{split}.log",
     shell:
         "brainmri draw_split --dataset {wildcards.dataset} --split {wildcards.split}"
         " --manifest {input.manifest:q} --class_counts {output:q} &> {log:q}"
@@ -67,28 +67,28 @@ rule draw_model:
         code=code_of("brainmri.reporting.draw_model"),
     output:
         curves=report(
-            f"{RUN}/figures/curves.svg",
+            f"{FIGURES}/curves.svg",
             caption="../report/curves.rst",
             category="Models",
             subcategory="{dataset}, {split}",
             labels={"model": "{model}", "seed": "{seed}", "figure": "training curves"},
         ),
         confusion_matrix=report(
-            f"{RUN}/figures/confusion_matrix.svg",
+            f"{FIGURES}/confusion_matrix.svg",
             caption="../report/confusion_matrix.rst",
             category="Models",
             subcategory="{dataset}, {split}",
             labels={"model": "{model}", "seed": "{seed}", "figure": "confusion matrix"},
         ),
         gallery=report(
-            f"{RUN}/figures/gallery.png",
+            f"{FIGURES}/gallery.png",
             caption="../report/gallery.rst",
             category="Models",
             subcategory="{dataset}, {split}",
             labels={"model": "{model}", "seed": "{seed}", "figure": "test predictions"},
         ),
     log:
-        "results/{study}/logs/draw_model/{dataset}-{split}-{model}-seed{seed}.log",
+        "logs/{study}/draw_model/{dataset}-{split}-{model}-seed{seed}.log",
     shell:
         "brainmri draw_model --dataset {wildcards.dataset} --split {wildcards.split}"
         " --model {wildcards.model} --seed {wildcards.seed} --history {input.history:q}"
@@ -109,7 +109,7 @@ rule draw_comparison:
             labels={"figure": "all models and protocols"},
         ),
     log:
-        "results/{study}/logs/draw_comparison.log",
+        "logs/{study}/draw_comparison.log",
     shell:
         "brainmri draw_comparison --comparison {input.comparison:q} --output {output:q} &> {log:q}"
 
@@ -121,26 +121,24 @@ rule report:
             dataset=study.datasets,
             name=["fetch.json", "inventory.parquet", "audit.json", f"crops_{SIZE_SHOWN}.parquet"],
         ),
-        dataset_figures=[
-            study.dataset_folder(dataset) / "figures" / name
-            for dataset in study.datasets
-            for name in DATASET_FIGURES
-        ],
-        splits=[
-            study.split_folder(dataset, split) / name
+        manifests=[
+            study.split_folder(dataset, split) / "manifest.parquet"
             for dataset, split in study.dataset_splits()
-            for name in ["manifest.parquet", "figures/class_counts.svg"]
         ],
-        runs=[
-            run.folder / name
+        runs=[run.folder / name for run in study.runs() for name in RUN_ARTEFACTS],
+        dataset_figures=[
+            study.dataset_figures(dataset) / name
+            for dataset in study.datasets
+            for name in ["samples.png", "crops.png"]
+        ],
+        split_figures=[
+            study.split_figures(dataset, split) / "class_counts.svg"
+            for dataset, split in study.dataset_splits()
+        ],
+        run_figures=[
+            run.figures / name
             for run in study.runs()
-            for name in [
-                "model.json",
-                "history.parquet",
-                "calibration.json",
-                "metrics.json",
-                *(f"figures/{figure}" for figure in RUN_FIGURES),
-            ]
+            for name in ["curves.svg", "confusion_matrix.svg", "gallery.png"]
         ],
         comparison=[study.folder / "comparison.parquet", study.folder / "figures" / "comparison.svg"],
         code=code_of("brainmri.reporting.report"),
@@ -152,7 +150,7 @@ rule report:
             labels={"figure": "the whole report on one page"},
         ),
     log:
-        "results/{study}/logs/report.log",
+        "logs/{study}/report.log",
     params:
         study=json.dumps(
             {

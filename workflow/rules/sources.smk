@@ -18,7 +18,7 @@ rule fetch:
         raw=directory("data/{dataset}/raw"),
         record="data/{dataset}/fetch.json",
     log:
-        "data/{dataset}/logs/fetch.log",
+        "logs/data/{dataset}/fetch.log",
     params:
         source=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["source"]),
         archives_dir=config["archives_dir"],
@@ -37,7 +37,7 @@ rule checksum:
     output:
         "data/{dataset}/checksums.parquet",
     log:
-        "data/{dataset}/logs/checksum.log",
+        "logs/data/{dataset}/checksum.log",
     params:
         raw="data/{dataset}/raw",
         lock="config/checksums/{dataset}.sha256",

@@ -9,7 +9,7 @@ rule split:
     output:
         "results/{study}/{dataset}/{split}/manifest.parquet",
     log:
-        "results/{study}/logs/split/{dataset}-{split}.log",
+        "logs/{study}/split/{dataset}-{split}.log",
     params:
         settings=lambda wildcards: json.dumps(config["splits"][wildcards.split]),
         class_names=json.dumps(config["class_names"]),

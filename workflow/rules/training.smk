@@ -27,7 +27,7 @@ rule train:
         metadata="results/{study}/{dataset}/{split}/{model}/seed{seed}/model.json",
         history="results/{study}/{dataset}/{split}/{model}/seed{seed}/history.parquet",
     log:
-        "results/{study}/logs/train/{dataset}-{split}-{model}-seed{seed}.log",
+        "logs/{study}/train/{dataset}-{split}-{model}-seed{seed}.log",
     threads: 8
     resources:
         gpu=1,

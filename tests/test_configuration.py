@@ -1,0 +1,237 @@
+"""The configuration: what is valid is completed, every mistake is one sentence with its place."""
+
+import inspect
+import subprocess
+import sys
+from copy import deepcopy
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from brainmri.sources.phantom import phantom
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from brainmri.configuration import checked
+from brainmri.errors import BrainmriError
+from brainmri.images.box import CropSettings
+from brainmri.images.layout import LayoutSettings
+from brainmri.sources.settings import SourceSettings
+from brainmri.splits.settings import SplitSettings
+from brainmri.training import recipe
+
+ROOT = Path(__file__).parent.parent
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+CONFIGURATIONS = sorted((ROOT / "config").rglob("*.yaml"))
+
+VALID = {
+    "study": "mine",
+    "datasets": {"mine": {"source": {"phantom": {}}}},
+    "splits": {"grouped": {"protocol": "grouped"}},
+    "models": {"cnn": {"architecture": "cnn", "image_size": 64}},
+}
+
+
+def changed(path: str, value) -> dict:
+    """Return the valid configuration with one key set; `path` is dotted."""
+    config = deepcopy(VALID)
+    *parents, last = path.split(".")
+    place = config
+    for key in parents:
+        place = place.setdefault(key, {})
+    place[last] = value
+    return config
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
+def test_every_configuration_of_the_repository_is_valid(path):
+    assert checked(yaml.safe_load(path.read_text()), SCHEMA)["study"]
+
+
+def test_defaults_are_filled_in_and_the_input_is_left_alone():
+    before = deepcopy(VALID)
+    config = checked(VALID, SCHEMA)
+    assert before == VALID
+    assert config["seeds"] == [0]
+    assert config["models"]["cnn"]["optimizer"]["learning_rate"] == 0.001
+    assert config["datasets"]["mine"]["crop"]["threshold"] == 45
+
+
+def test_a_single_folder_may_stand_without_its_list():
+    config = changed("datasets.mine.classes", {"glioma": "g", "no_tumor": ["n", "m"]})
+    config["class_names"] = ["glioma", "no_tumor"]
+    assert checked(config, SCHEMA)["datasets"]["mine"]["classes"] == {"glioma": ["g"], "no_tumor": ["n", "m"]}
+
+
+MISTAKES = [
+    ("studdy", "x", "unknown key 'studdy'. Did you mean 'study'?"),
+    ("study", "a/b", "study"),
+    ("study", 3, "study: 3 is no string"),
+    ("seeds", [], "seeds: it needs at least 1 entry"),
+    ("seeds", [1, 1], "seeds: an entry stands twice"),
+    ("seeds", [-1], "seeds.0: -1 is impossible; it must be at least 0"),
+    ("datasets", {}, "datasets: it needs at least 1 entry"),
+    ("datasets.mine.source", {}, "datasets.mine: source has none of its kinds"),
+    ("datasets.mine.source", {"archive": "a.zip", "directory": "b"}, "archive and directory"),
+    ("datasets.mine.source", {"kagle": "a/b"}, "Did you mean 'kaggle'?"),
+    ("datasets.mine.source", {"kaggle": "no-owner"}, "datasets.mine.source.kaggle"),
+    ("datasets.mine.source.phantom", {"patient": 3}, "Did you mean 'patients'?"),
+    ("datasets.mine.layout", {"trian": "Training"}, "Did you mean 'train'?"),
+    ("datasets.mine.layout", {"patient_pattern": "(P"}, "datasets.mine"),
+    ("datasets.mine.crop", {"threshold": 300}, "datasets.mine.crop.threshold: 300 is impossible"),
+    ("datasets.mine.crop", {"method": "contours"}, "Did you mean 'contour'?"),
+    ("datasets.mine.splits", ["groupd"], "there is no split 'groupd'. Did you mean 'grouped'?"),
+    (
+        "datasets.mine.classes",
+        {"gliom": "g", "no_tumor": "n"},
+        "'gliom' is no class of this study. Did you mean 'glioma'?",
+    ),
+    ("datasets.mine.classes", {"glioma": "g", "no_tumor": "g"}, "mapped to both 'glioma' and 'no_tumor'"),
+    (
+        "datasets.mine.classes",
+        {"glioma": "g", "no_tumor": []},
+        "datasets.mine.classes.no_tumor: it needs at least 1 entry",
+    ),
+    ("class_names", ["glioma", "metastasis"], "no folder of any data set maps to 'metastasis'"),
+    ("splits.grouped", {}, "splits.grouped: the key 'protocol' is missing"),
+    ("splits.grouped.protocol", "patient", "splits.grouped.protocol: 'patient' is not allowed"),
+    ("splits.grouped.test", 1.2, "splits.grouped.test: 1.2 is impossible; it must be below 1"),
+    ("splits.grouped.train", 0.9, "splits.grouped: train + val + test is 1.2, 120% of the images"),
+    ("splits.grouped.trian", 0.7, "splits.grouped: unknown key 'trian'. Did you mean 'train'?"),
+    ("splits.report", {"protocol": "random"}, "splits.report: 'report' is the name of a folder"),
+    ("models.cnn.architecture", "resnet5O", "resnet50"),
+    ("models.cnn.epochs", "twelve", "models.cnn.epochs: 'twelve' is no integer"),
+    ("models.cnn.epochs", 0, "models.cnn.epochs: 0 is impossible; it must be at least 1"),
+    ("models.cnn.epoch", 3, "models.cnn: unknown key 'epoch'. Did you mean 'epochs'?"),
+    ("models.cnn.optimizer", {"name": "adamm"}, "Did you mean 'adam'?"),
+    ("models.cnn.optimizer", {"learning_rate": 0}, "models.cnn.optimizer.learning_rate: 0 is impossible"),
+    ("models.cnn.schedule", {"name": "cosin"}, "Did you mean 'cosine'?"),
+    ("models.cnn.early_stopping", {"monitor": "val_acc"}, "Did you mean 'val_accuracy'?"),
+    ("models.cnn.augment", "standart", "Did you mean 'standard'?"),
+    ("models.cnn.augment", {"rotate": 3}, "Did you mean 'rotation'?"),
+    ("models.cnn.augment", {"rotation": 300}, "models.cnn.augment.rotation: 300 is impossible"),
+    ("models.cnn.augment", {"zoom": [1.2, 0.8]}, "models.cnn"),
+    ("models.cnn.head", {"hidden": [0]}, "models.cnn.head.hidden.0: 0 is impossible"),
+    ("models.cnn.cnn", {"channels": []}, "models.cnn.cnn.channels: it needs at least 1 entry"),
+    ("models.cnn.precision", "bf32", "Did you mean 'bf16'?"),
+    ("models.cnn.image_size", 4, "models.cnn.image_size: 4 is impossible"),
+    ("models", {"a": {"architecture": "cnn"}}, "models.a: the key 'image_size' is missing"),
+    ("models", {"a b": {"architecture": "cnn", "image_size": 64}}, "'a b' is no valid name"),
+    ("claims", [{"system": "x", "model": "cn", "value": 0.9}], "there is no model 'cn'. Did you mean 'cnn'?"),
+    ("device", "gpu", "device: 'gpu' is not allowed"),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"), MISTAKES, ids=[f"{m[0]}-{i}" for i, m in enumerate(MISTAKES)]
+)
+def test_a_mistake_is_a_sentence_that_names_its_place(path, value, expected):
+    with pytest.raises(BrainmriError) as caught:
+        checked(changed(path, value), SCHEMA)
+    assert expected in str(caught.value)
+
+
+def test_several_mistakes_are_told_at_once():
+    config = changed("models.cnn.epoch", 3)
+    config["splits"]["grouped"]["trian"] = 1
+    with pytest.raises(BrainmriError) as caught:
+        checked(config, SCHEMA)
+    assert "'epochs'" in str(caught.value) and "'train'" in str(caught.value)
+
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda children: (
+        st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from([mistake[0] for mistake in MISTAKES] + list(VALID)), junk)
+def test_whatever_stands_in_a_key_there_is_no_traceback(path, value):
+    try:
+        checked(changed(path, value), SCHEMA)
+    except BrainmriError as error:
+        assert str(error).startswith("the configuration is at fault:")
+
+
+def object_schemas(schema: dict, place: str = "") -> dict[str, dict]:
+    """Return every object schema with named properties, by its place."""
+    found = {place: schema} if "properties" in schema else {}
+    for key, value in schema.items():
+        if isinstance(value, dict):
+            found |= object_schemas(value, f"{place}/{key}")
+        elif isinstance(value, list):
+            for item in value:
+                if isinstance(item, dict):
+                    found |= object_schemas(item, f"{place}/{key}")
+    return found
+
+
+def test_every_key_has_a_description():
+    for place, schema in object_schemas(SCHEMA).items():
+        for key, subschema in schema["properties"].items():
+            reference = subschema.get("$ref", "").removeprefix("#/$defs/")
+            described = subschema.get("description") or SCHEMA["$defs"].get(reference, {}).get("description")
+            assert described, f"{place}/{key}"
+
+
+MODEL = SCHEMA["$defs"]["model"]["properties"]
+DATASET = SCHEMA["$defs"]["dataset"]["properties"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "settings"),
+    [
+        (MODEL, recipe.Recipe),
+        (MODEL["cnn"]["properties"], recipe.CnnSettings),
+        (MODEL["head"]["properties"], recipe.HeadSettings),
+        (MODEL["optimizer"]["properties"], recipe.OptimizerSettings),
+        (MODEL["schedule"]["properties"], recipe.ScheduleSettings),
+        (MODEL["early_stopping"]["properties"], recipe.EarlyStoppingSettings),
+        (MODEL["checkpoint"]["properties"], recipe.CheckpointSettings),
+        (SCHEMA["$defs"]["augment"]["properties"], recipe.AugmentSettings),
+        (SCHEMA["$defs"]["split"]["properties"], SplitSettings),
+        (SCHEMA["$defs"]["source"]["properties"], SourceSettings),
+        (DATASET["layout"]["properties"], LayoutSettings),
+        (DATASET["crop"]["properties"], CropSettings),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_schema_and_settings_have_the_same_keys_and_defaults(schema, settings):
+    assert set(schema) == {field.name for field in fields(settings)}
+    for field in fields(settings):
+        if field.default is not MISSING and "default" in schema[field.name]:
+            default = list(field.default) if isinstance(field.default, tuple) else field.default
+            written = schema[field.name]["default"]
+            assert written == default or (
+                isinstance(default, list) and [written] * len(default) == default
+            ), field.name
+        if field.default_factory is not MISSING and not is_dataclass(field.default_factory):
+            assert schema[field.name]["default"] == field.default_factory(), field.name
+
+
+def test_schema_and_phantom_generator_have_the_same_options_and_defaults():
+    options = {
+        name: parameter.default
+        for name, parameter in inspect.signature(phantom).parameters.items()
+        if name not in ("output", "truth", "workers")
+    }
+    schema = SCHEMA["$defs"]["phantom"]["properties"]
+    assert {name: schema[name]["default"] for name in schema} == options
+
+
+def test_the_table_of_keys_in_the_readme_is_up_to_date():
+    command = [sys.executable, ROOT / "workflow/schemas/describe.py", "--check"]
+    assert subprocess.run(command).returncode == 0, "run workflow/schemas/describe.py"
+
+
+def test_the_schema_is_a_valid_schema_of_known_words():
+    Draft202012Validator.check_schema(SCHEMA)
+    words = {"$schema", "$defs", "$ref", *Draft202012Validator.VALIDATORS, "title", "description", "default"}
+    for place, schema in object_schemas(SCHEMA).items():
+        for key, subschema in schema["properties"].items():
+            assert set(subschema) <= words, f"{place}/{key}"
