@@ -1,0 +1,187 @@
+"""Figures of a trained model: its learning curves, its confusion matrix and a gallery of predictions."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from brainmri.artefacts import read_json, read_parquet
+from brainmri.errors import BrainmriError
+from brainmri.images.store import open_images
+from brainmri.reporting.gallery import gallery_figure
+from brainmri.reporting.style import (
+    MATRIX_COLOURS,
+    MUTED,
+    OKABE_ITO,
+    add_title,
+    class_title,
+    figure_style,
+    new_figure,
+    save_figure,
+    text_colour_on,
+)
+
+
+def draw_model(
+    dataset: str,
+    split: str,
+    model: str,
+    seed: int,
+    history: Path,
+    predictions: Path,
+    metrics: Path,
+    images: Path,
+    manifest: Path,
+    curves: Path,
+    confusion_matrix: Path,
+    gallery: Path,
+) -> None:
+    """Draw a trained model's learning curves, confusion matrix and a gallery of test predictions.
+
+    Parameters
+    ----------
+    dataset, split, model
+        The run's names, for the titles.
+    seed
+        The run's seed, for the titles and for the choice of the gallery.
+    history
+        ``history.parquet``.
+    predictions
+        ``predictions.parquet``.
+    metrics
+        ``metrics.json``.
+    images
+        ``images_{size}.npy``, the packed array.
+    manifest
+        ``manifest.parquet``.
+    curves
+        Where to write the learning curves (SVG).
+    confusion_matrix
+        Where to write the confusion matrix of the test part (SVG).
+    gallery
+        Where to write the gallery (PNG).
+
+    Raises
+    ------
+    BrainmriError
+        If a file is missing or the files do not belong together.
+    """
+    title = f"{model} on {dataset}, split {split}, seed {seed}"
+    matrix = (read_json(metrics).get("test") or {}).get("confusion_matrix")
+    if not matrix:
+        raise BrainmriError(f"{metrics} has no confusion matrix of the test part: run `evaluate` again.")
+    table = read_parquet(predictions)
+    rows = read_parquet(manifest, columns=["image_id", "row"])
+    table = table[table["split"] == "test"].merge(rows, on="image_id", how="left", validate="1:1")
+    if table["row"].isna().any():
+        raise BrainmriError(
+            f"{predictions} and {manifest} do not belong together: run `predict_split` again."
+        )
+    table["row"] = table["row"].astype("int64")
+    packed = open_images(images)
+    with figure_style():
+        save_figure(curves_figure(title, read_parquet(history)), curves)
+        counts = np.array(matrix["counts"])
+        save_figure(confusion_matrix_figure(title, matrix["labels"], counts), confusion_matrix)
+        save_figure(gallery_figure(title, table, matrix["labels"], packed, seed), gallery, colours=128)
+
+
+def best_epoch(history: pd.DataFrame) -> int:
+    """Return the epoch whose weights were kept: the one marked `best`, else of least validation loss."""
+    if "best" in history and history["best"].any():
+        return int(history.loc[history["best"].to_numpy(dtype=bool), "epoch"].iloc[-1])
+    losses = history["val_loss"].fillna(np.inf)
+    return int(history.loc[losses.idxmin(), "epoch"])
+
+
+def curves_figure(title: str, history: pd.DataFrame) -> Figure:
+    """Return loss, accuracy and learning rate by epoch, with the best epoch marked.
+
+    Parameters
+    ----------
+    title
+        The run, for the title.
+    history
+        Columns of ``history.parquet``; at least one row.
+    """
+    if history.empty:
+        raise BrainmriError(f"The history of {title} is empty: train it again.")
+    figure = new_figure(5.6)
+    add_title(figure, title)
+    loss, accuracy, rate = figure.subplots(3, 1, sharex=True, height_ratios=[1, 1, 0.55])
+    epochs, best = history["epoch"], best_epoch(history)
+    # One epoch alone is no line: show the points then.
+    marker = "o" if len(history) <= 25 else None
+    validation, training, macro = OKABE_ITO[1], OKABE_ITO[0], OKABE_ITO[2]
+    loss.plot(epochs, history["train_loss"], color=training, marker=marker, linestyle="--", label="training")
+    loss.plot(epochs, history["val_loss"], color=validation, marker=marker, label="validation")
+    accuracy.plot(
+        epochs, history["train_accuracy"], color=training, marker=marker, linestyle="--", label="training"
+    )
+    accuracy.plot(epochs, history["val_accuracy"], color=validation, marker=marker, label="validation")
+    if "val_macro_f1" in history:
+        accuracy.plot(
+            epochs,
+            history["val_macro_f1"],
+            color=macro,
+            marker=marker,
+            linestyle=":",
+            label="validation macro-F1",
+        )
+    rate.plot(epochs, history["learning_rate"], color="#444444", drawstyle="steps-post", marker=marker)
+    positive = history["learning_rate"][history["learning_rate"] > 0]
+    if len(positive) and positive.max() / positive.min() > 8:
+        rate.set_yscale("log")
+    loss.set_title("loss (cross-entropy)", fontweight="normal", fontsize=10)
+    accuracy.set_title("accuracy (share of images)", fontweight="normal", fontsize=10)
+    rate.set_title("learning rate", fontweight="normal", fontsize=10)
+    rate.set_xlabel("epoch")
+    rate.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axes in (loss, accuracy, rate):
+        axes.grid(axis="y", visible=True)
+        axes.axvline(best, color=MUTED, linewidth=1, linestyle=(0, (2, 2)), label=f"best epoch: {best}")
+    accuracy.set_ylim(top=1.0 + 0.02)
+    handles = dict(zip(*accuracy.get_legend_handles_labels()[::-1], strict=True))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower left", ncols=2)
+    return figure
+
+
+def confusion_matrix_figure(title: str, labels: list[str], counts: np.ndarray) -> Figure:
+    """Return the confusion matrix with counts and row percent.
+
+    Parameters
+    ----------
+    title
+        The run, for the title.
+    labels
+        The K classes, in the order of rows and columns.
+    counts
+        Images by true class (row) and predicted class (column), shape (K, K).
+    """
+    counts = counts.astype("int64")
+    sums = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(100.0 * counts, sums, out=np.zeros(counts.shape), where=sums > 0)
+    figure = new_figure(4.5)
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap=MATRIX_COLOURS, vmin=0, vmax=100)
+    colours = mpl.colormaps[MATRIX_COLOURS]
+    for row in range(len(labels)):
+        for column in range(len(labels)):
+            ink = text_colour_on(colours(shares[row, column] / 100))
+            cell = f"{counts[row, column]}\n{shares[row, column]:.1f} %"
+            axes.text(column, row, cell, ha="center", va="center", color=ink, fontsize=9.5)
+    names = [class_title(label) for label in labels]
+    axes.set_xticks(range(len(labels)), names, rotation=25, ha="right", rotation_mode="anchor")
+    rows = [f"{name}\nn = {count}" for name, count in zip(names, sums[:, 0], strict=True)]
+    axes.set_yticks(range(len(labels)), rows)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set(xlabel="predicted", ylabel="true")
+    add_title(figure, title)
+    axes.set_title(f"test part: {counts.sum()} images", fontweight="normal", fontsize=10)
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=24, label="share of the true class (%)")
+    bar.outline.set_visible(False)
+    return figure
