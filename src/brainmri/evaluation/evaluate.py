@@ -1,0 +1,252 @@
+"""The stage `evaluate`: metrics with intervals, of the validation and the test part."""
+
+from pathlib import Path
+
+import numpy as np
+
+from brainmri.artefacts import read_json, write_json
+from brainmri.errors import BrainmriError
+from brainmri.evaluation.bootstrap import (
+    LEVEL,
+    Grouping,
+    grouping_of,
+    mean_of_proportions_interval,
+    percentile_interval,
+    proportion_interval,
+    resampled_weights,
+    wilson_interval,
+)
+from brainmri.evaluation.calibration import area_under_risk_coverage, calibration_error, reliability
+from brainmri.evaluation.metrics import class_metrics, confusion_counts, overall_metrics
+from brainmri.evaluation.predictions import PARTS, Predictions, read_predictions
+from brainmri.evaluation.scores import brier_scores, class_scores, log_losses, overall_scores, softmax
+
+MEANS_OF_PROPORTIONS = ("balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
+SURE = 0.9  # confidence over which an error is one that nobody would look for
+METHOD = (
+    "groups resampled within classes (Rao-Wu bootstrap), expanded percentiles; "
+    "single proportions: Wilson at the effective sample size"
+)
+
+
+def evaluate(
+    predictions: Path,
+    calibration: Path,
+    output: Path,
+    dataset: str,
+    split: str,
+    protocol: str,
+    model: str,
+    seed: int,
+    resamples: int = 2000,
+) -> None:
+    """Write the metrics of one training, each with its interval over groups.
+
+    Parameters
+    ----------
+    predictions
+        ``predictions.parquet`` of the training.
+    calibration
+        Its ``calibration.json``.
+    output
+        Where to write ``metrics.json``.
+    dataset
+        The data set's name.
+    split
+        The split's name.
+    protocol
+        The split's protocol, such as ``grouped``.
+    model
+        The model's name.
+    seed
+        The training's seed; it seeds the resampling too.
+    resamples
+        Number of bootstrap resamples, at least 100.
+
+    Raises
+    ------
+    BrainmriError
+        If the predictions have no test image, or an input does not fit.
+    """
+    if resamples < 100:
+        raise BrainmriError(f"resamples is {resamples}: must be at least 100 (2000 is a good number).")
+    class_names, parts = read_predictions(predictions)
+    if not len(parts["test"].truth):
+        raise BrainmriError(f"{predictions} has no test image: nothing can be said of the model.")
+    fitted = read_json(calibration)
+    if not isinstance(fitted.get("temperature"), float | int):
+        raise BrainmriError(f"{calibration} has no temperature: run predict_split again.")
+    document = {
+        "identity": {"dataset": dataset, "split": split, "protocol": protocol, "model": model, "seed": seed},
+        "intervals": {"level": LEVEL, "resamples": resamples, "method": METHOD},
+    }
+    for part in PARTS:
+        if len(parts[part].truth):
+            document[part] = part_metrics(parts[part], class_names, fitted, resamples, seed)
+    write_json(document, output)
+
+
+def part_metrics(part: Predictions, class_names: list[str], fitted: dict, resamples: int, seed: int) -> dict:
+    """Return all that metrics.json says of one part.
+
+    Parameters
+    ----------
+    part
+        The predictions, of at least one image.
+    class_names
+        The classes in the order of their index.
+    fitted
+        The content of ``calibration.json``.
+    resamples
+        Number of bootstrap resamples.
+    seed
+        Seed of the resampling.
+    """
+    classes, truth = len(class_names), part.truth
+    grouping = grouping_of(part.group_id, truth, classes)
+    values, spread = resampled_metrics(part, classes, grouping, fitted["temperature"], resamples, seed)
+    counts = confusion_counts(truth, part.predicted, classes)
+    groups_of_class = np.bincount(grouping.majority, minlength=classes)
+    return {
+        "n_images": len(truth),
+        "n_groups": grouping.count,
+        **overall_entries(part, values, spread, grouping),
+        "per_class": {
+            name: class_entries(index, part, values, spread, grouping)
+            for index, name in enumerate(class_names)
+        },
+        # These are left out of macro averages, and those have intervals that lean on other classes.
+        "absent_classes": [
+            name for name, support in zip(class_names, counts.sum(axis=1), strict=True) if not support
+        ],
+        "single_group_classes": [
+            name for name, size in zip(class_names, groups_of_class, strict=True) if size == 1
+        ],
+        "confusion_matrix": {"labels": class_names, "counts": counts.tolist()},
+        "calibration": calibration_entries(part, fitted),
+        "referral": referral_entries(part, fitted),
+    }
+
+
+def resampled_metrics(
+    part: Predictions, classes: int, grouping: Grouping, temperature: float, resamples: int, seed: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return every metric as observed, and in every resample.
+
+    Returns
+    -------
+    values : dict of arrays
+        Scalars for a whole part's metrics, (C,) for those of the classes (``class:`` before the name).
+    spread : dict of arrays
+        The same with a first axis of length `resamples`.
+    """
+    truth, calibrated = part.truth, part.logits / temperature
+    probabilities, losses = softmax(calibrated), log_losses(calibrated, truth)
+    briers = brier_scores(probabilities, truth)
+    cells = (grouping.group * classes + truth) * classes + part.predicted
+    counts = np.bincount(cells, minlength=grouping.count * classes**2).reshape(grouping.count, -1)
+    counts = counts.astype(np.float64)
+
+    def metrics(weights: np.ndarray) -> dict[str, np.ndarray]:
+        tables = (weights @ counts).reshape(-1, classes, classes)
+        of_images = weights[:, grouping.group]
+        scores = class_scores(probabilities, truth, of_images)
+        each = {**class_metrics(tables), **scores}
+        return {
+            **overall_metrics(tables),
+            **overall_scores(scores, losses, briers, of_images),
+            **{f"class:{name}": value for name, value in each.items()},
+        }
+
+    observed = metrics(np.ones((1, grouping.count)))
+    chunks = [metrics(weights) for weights in resampled_weights(grouping.stratum, resamples, seed)]
+    spread = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in observed}
+    return {name: value[0] for name, value in observed.items()}, spread
+
+
+def overall_entries(part: Predictions, values: dict, spread: dict, grouping: Grouping) -> dict[str, dict]:
+    """Return the whole part's metrics with their intervals."""
+    entries = {}
+    for name in [name for name in values if not name.startswith("class:")]:
+        if name == "accuracy":
+            everyone = np.ones(len(part.truth), dtype=bool)
+            limits = proportion_interval(values[name], spread[name], everyone, grouping)
+        elif name in MEANS_OF_PROPORTIONS:
+            limits = mean_of_proportions_interval(values[name], spread[name], part.truth, grouping)
+        else:
+            limits = percentile_interval(spread[name], grouping)
+        entries[name] = entry(values[name], limits)
+    return entries
+
+
+def class_entries(
+    index: int, part: Predictions, values: dict, spread: dict, grouping: Grouping
+) -> dict[str, dict]:
+    """Return one class's metrics with their intervals."""
+    is_class, is_named = part.truth == index, part.predicted == index
+    # The images that the denominator of each proportion counts.
+    behind = {
+        "precision": is_named,
+        "recall": is_class,
+        "specificity": ~is_class,
+        "negative_predictive_value": ~is_named,
+    }
+    groups = np.unique(grouping.group[is_class])
+    entries = {"n_images": int(is_class.sum()), "n_groups": int(groups.size)}
+    for name in [name for name in values if name.startswith("class:")]:
+        value, resampled = values[name][index], spread[name][:, index]
+        short = name.removeprefix("class:")
+        if short in behind:
+            limits = proportion_interval(value, resampled, behind[short], grouping)
+        elif groups.size < 2:
+            limits = (np.nan, np.nan)  # one group, however often drawn, shows no spread
+        else:
+            limits = percentile_interval(resampled, grouping)
+        entries[short] = entry(value, limits)
+    return entries
+
+
+def entry(value: float, limits: tuple[float, float]) -> dict[str, float | None]:
+    """Return a metric as metrics.json has it: value, low and high, null where undefined."""
+    low, high = limits if np.isfinite(value) else (np.nan, np.nan)
+    return {"value": number(value), "low": number(low), "high": number(high)}
+
+
+def number(value: float) -> float | None:
+    """Return a plain float, or None where it is not finite."""
+    return float(value) if np.isfinite(value) else None
+
+
+def calibration_entries(part: Predictions, fitted: dict) -> dict:
+    """Return calibration before and after the temperature; on `val`, where it was fitted, after flatters."""
+    temperature = fitted["temperature"]
+    right = part.predicted == part.truth
+    entries = {"temperature": temperature, "temperature_note": fitted.get("temperature_note")}
+    for when, divisor in (("before", 1.0), ("after", temperature)):
+        logits = part.logits / divisor
+        probabilities = softmax(logits)
+        table = reliability(probabilities.max(axis=1), right)
+        entries[f"ece_{when}"] = calibration_error(table)
+        entries[f"brier_{when}"] = float(brier_scores(probabilities, part.truth).mean())
+        entries[f"log_loss_{when}"] = float(log_losses(logits, part.truth).mean())
+        entries[f"reliability_{when}"] = table
+    return entries
+
+
+def referral_entries(part: Predictions, fitted: dict) -> dict:
+    """Return how well confidence tells right from wrong, and how the referral threshold holds."""
+    confidence = softmax(part.logits / fitted["temperature"]).max(axis=1)
+    right = part.predicted == part.truth
+    threshold = fitted.get("referral_confidence")
+    kept = confidence >= threshold if threshold is not None else np.zeros(len(right), dtype=bool)
+    groups = np.unique(part.group_id[kept]).size
+    accuracy = right[kept].mean() if kept.any() else np.nan
+    wrong = int((~right).sum())
+    return {
+        "confidence": threshold,
+        "coverage": float(kept.mean()),
+        # One observation a group: on the wide side where groups hold several images.
+        "accuracy_kept": entry(accuracy, wilson_interval(accuracy, groups) if groups else (np.nan, np.nan)),
+        "aurc": area_under_risk_coverage(confidence, right),
+        "sure_errors_share": float((confidence[~right] > SURE).mean()) if wrong else None,
+    }

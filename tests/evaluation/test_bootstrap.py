@@ -1,0 +1,149 @@
+"""Intervals: reproducible, over groups, wide enough, and never sure of a perfect score."""
+
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brainmri.evaluation.bootstrap import (
+    collapsed,
+    effective_size,
+    grouping_of,
+    mean_of_proportions_interval,
+    percentile_interval,
+    proportion_interval,
+    resampled_weights,
+    wilson_interval,
+)
+
+
+def all_weights(strata, resamples=500, seed=0):
+    return np.concatenate(list(resampled_weights(np.asarray(strata), resamples, seed)))
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=40))
+def test_each_stratum_keeps_its_weight_in_every_resample(strata):
+    strata = np.array(strata)
+    weights = all_weights(strata, resamples=20)
+    assert weights.shape == (20, len(strata)) and (weights >= 0).all()
+    for stratum in np.unique(strata):
+        np.testing.assert_allclose(weights[:, strata == stratum].sum(axis=1), (strata == stratum).sum())
+
+
+def test_same_seed_same_weights_and_other_seed_others():
+    strata = np.repeat([0, 1], 10)
+    np.testing.assert_array_equal(all_weights(strata, seed=3), all_weights(strata, seed=3))
+    assert (all_weights(strata, seed=3) != all_weights(strata, seed=4)).any()
+
+
+def test_chunks_add_up_to_the_resamples_asked_for(monkeypatch):
+    monkeypatch.setattr("brainmri.evaluation.bootstrap.CHUNK", 100)
+    assert len(all_weights(np.zeros(30, dtype=int), resamples=11)) == 11
+
+
+@pytest.mark.parametrize("size", [2, 5])
+def test_the_variance_of_a_mean_is_unbiased_for_few_groups(size):
+    values = np.arange(size, dtype=float)
+    means = all_weights(np.zeros(size, dtype=int), resamples=40_000) @ values / size
+    assert means.var() == pytest.approx(values.var(ddof=1) / size, rel=0.05)
+
+
+def test_a_group_counts_once_and_in_the_stratum_of_its_majority():
+    groups = grouping_of(np.array(["b", "b", "b", "a", "a", "c", "c"]), np.array([2, 2, 0, 1, 1, 1, 1]), 3)
+    assert groups.count == 3
+    assert groups.majority.tolist() == [1, 2, 1]
+    assert groups.group.tolist() == [1, 1, 1, 0, 0, 2, 2]
+
+
+def test_a_stratum_of_one_group_joins_the_smallest_other():
+    assert collapsed(np.array([0, 0, 0, 1, 1, 2])).tolist() == [0, 0, 0, 1, 1, 1]
+    assert len(set(collapsed(np.array([0, 1, 2])))) == 1
+    assert collapsed(np.array([0, 0, 1, 1])).tolist() == [0, 0, 1, 1]
+
+
+@given(st.integers(0, 50), st.integers(1, 50))
+def test_wilson_inverts_the_score_test(right, size):
+    right = min(right, size)
+    low, high = wilson_interval(right / size, size)
+    assert 0 <= low <= right / size + 1e-12 and right / size - 1e-12 <= high <= 1
+    z = NormalDist().inv_cdf(0.975)
+    for limit in (low, high):
+        if 0 < limit < 1:
+            assert (right / size - limit) ** 2 == pytest.approx(z**2 * limit * (1 - limit) / size, abs=1e-9)
+
+
+def test_wilson_of_a_textbook_example():
+    # Newcombe, Stat. Med. 17 (1998): 81 of 263.
+    assert wilson_interval(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+
+
+def test_images_of_one_group_say_less_than_independent_ones():
+    generator = np.random.default_rng(0)
+    right_of_group = generator.random(30) < 0.8
+    right = np.repeat(right_of_group, 10)  # ten slices a patient, all right or all wrong
+    everyone = np.ones(300, dtype=bool)
+
+    def width(group_ids):
+        grouping = grouping_of(group_ids, np.zeros(300, dtype=int), 1)
+        weights = all_weights(grouping.stratum, resamples=1000)[:, grouping.group]
+        low, high = proportion_interval(
+            right.mean(), weights @ right / weights.sum(axis=1), everyone, grouping
+        )
+        return high - low
+
+    assert width(np.repeat(np.arange(30), 10)) > 2.5 * width(np.arange(300))
+
+
+def test_independent_images_get_the_plain_wilson_interval():
+    right = np.arange(40) < 30
+    grouping = grouping_of(np.arange(40), np.zeros(40, dtype=int), 1)
+    limits = proportion_interval(0.75, np.full(10, 0.75), np.ones(40, dtype=bool), grouping)
+    assert limits == wilson_interval(right.mean(), 40)
+
+
+def test_a_perfect_score_on_few_groups_is_no_certainty():
+    grouping = grouping_of(np.repeat(np.arange(6), 20), np.repeat([0, 1], 60), 2)
+    truth, always = np.repeat([0, 1], 60), np.ones(100)
+    low, high = proportion_interval(1.0, always, np.ones(120, dtype=bool), grouping)
+    assert high == 1 and low == pytest.approx(wilson_interval(1.0, 6)[0])
+    low, high = mean_of_proportions_interval(1.0, always, truth, grouping)
+    assert high == 1 and low == pytest.approx(wilson_interval(1.0, 6)[0])
+    assert np.isnan(percentile_interval(always, grouping)).all()
+
+
+def test_one_group_says_as_much_as_one_image():
+    assert effective_size(0.5, 0.0, images=12, groups=1, strata=1) == 1
+
+
+def simulated_coverage(groups_a_class, images_a_group, trials=300, resamples=400):
+    """Share of trials whose interval of accuracy and of balanced accuracy holds the true value, 0.8."""
+    generator = np.random.default_rng(0)
+    truth = np.repeat([0, 1], groups_a_class * images_a_group)
+    group_ids = np.repeat(np.arange(2 * groups_a_class), images_a_group)
+    grouping = grouping_of(group_ids, truth, 2)
+    everyone = np.ones(len(truth), dtype=bool)
+    hits = np.zeros(2)
+    for trial in range(trials):
+        # Beta-binomial with correlation 1/3 within a group.
+        ease = generator.beta(1.6, 0.4, size=2 * groups_a_class)
+        right = generator.random(len(truth)) < ease[grouping.group]
+        weights = all_weights(grouping.stratum, resamples, seed=trial)[:, grouping.group]
+        resampled = weights @ right / weights.sum(axis=1)
+        for index, (low, high) in enumerate(
+            (
+                proportion_interval(right.mean(), resampled, everyone, grouping),
+                mean_of_proportions_interval(right.mean(), resampled, truth, grouping),
+            )
+        ):
+            hits[index] += low <= 0.8 <= high
+    return hits / trials
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_promise():
+    accuracy, balanced = simulated_coverage(groups_a_class=25, images_a_group=8)
+    assert 0.92 <= accuracy <= 0.99
+    assert 0.90 <= balanced <= 0.99
+    accuracy, _ = simulated_coverage(groups_a_class=4, images_a_group=8)
+    assert accuracy >= 0.90
