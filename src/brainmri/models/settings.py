@@ -96,8 +96,7 @@ class HeadSettings:
     hidden
         Widths of the dense layers before the last; a number, a list, or an empty list for none.
     dropout
-        Share of the activations dropped before the last dense layer and after each one before it. (With no
-        hidden layer: between the body and the classes.)
+        Share of the activations dropped after each hidden layer; without one, between body and classes.
     pooling
         How a timm body's feature map becomes a vector: `average` is the architecture's own pooling, which is
         the global average for all convolutional networks; `max` the global maximum. The reference CNN

@@ -1,0 +1,68 @@
+"""A classifier built of its design: body, head, normalisation, and pretrained weights where asked for."""
+
+from pathlib import Path
+
+from brainmri.models.architectures import REFERENCE_CNN
+from brainmri.models.classifier import Classifier
+from brainmri.models.cnn import cnn_body
+from brainmri.models.heads import dense_head
+from brainmri.models.settings import Design
+from brainmri.models.weights import load_weights, read_weights
+
+
+def build_model(design: Design, class_count: int, weights_dir: Path = Path("data/weights")) -> Classifier:
+    """Build a classifier.
+
+    Random weights come from torch's global generator: seed it before.
+
+    Parameters
+    ----------
+    design
+        Architecture, sizes and weights; a `Recipe` is one.
+    class_count
+        Number of classes.
+    weights_dir
+        Where `pretrained: true` looks for `{architecture}.safetensors` before timm downloads.
+
+    Returns
+    -------
+    Classifier
+        In training mode, on the CPU. Its mean and std are None for the reference CNN, which has none of its
+        own: they are measured on the training part.
+
+    Raises
+    ------
+    BrainmriError
+        If the architecture does not take the settings, or the weights do not fit or cannot be had.
+    """
+    file = weights_file(design, weights_dir)
+    if design.architecture == REFERENCE_CNN:
+        body = cnn_body(design.cnn)
+        features = design.cnn.channels[-1] * design.cnn.map_size(design.image_size) ** 2
+        mean = std = None
+        interpolation = "bilinear"
+    else:
+        # timm takes ten seconds to import: only where a timm model is asked for.
+        from brainmri.models.backbones import feature_count, gray_normalisation, timm_body
+
+        body = timm_body(design, download=design.pretrained is True and file is None)
+        features = feature_count(body, design.image_size)
+        mean, std, interpolation = gray_normalisation(body)
+    if file is not None:
+        state = read_weights(file)
+        load_weights(body, body_entries(state), file)
+    return Classifier(body, dense_head(features, class_count, design.head), mean, std, interpolation)
+
+
+def weights_file(design: Design, weights_dir: Path) -> Path | None:
+    """Return the file that the body's weights come from; None for random or downloaded ones."""
+    if isinstance(design.pretrained, bool):
+        local = Path(weights_dir) / f"{design.architecture}.safetensors"
+        return local if design.pretrained and local.is_file() else None
+    return Path(design.pretrained)
+
+
+def body_entries(state: dict) -> dict:
+    """Return the body's part of a brainmri model's weights; others as they are."""
+    inside = {key.removeprefix("body."): value for key, value in state.items() if key.startswith("body.")}
+    return inside or state

@@ -1,0 +1,36 @@
+"""Where the arithmetic runs: the device and the number of threads."""
+
+import torch
+
+from brainmri.errors import BrainmriError
+
+
+def resolve_device(device: str, threads: int = 0) -> torch.device:
+    """Return the device that a name means, and set the number of threads.
+
+    Parameters
+    ----------
+    device
+        `auto` (CUDA where there is one, else the CPU), `cpu`, `cuda` or `cuda:1`.
+    threads
+        Threads of the CPU's arithmetic; 0 leaves torch's choice.
+
+    Raises
+    ------
+    BrainmriError
+        If there is no such device.
+    """
+    if threads < 0:
+        raise BrainmriError(f"threads is {threads}; allowed: 0 (torch's choice) or more.")
+    if threads > 0:
+        torch.set_num_threads(threads)
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    name, _, index = device.partition(":")
+    if name not in ("cpu", "cuda") or (index and not index.isdigit()):
+        raise BrainmriError(f"device is '{device}'; allowed: auto, cpu, cuda, cuda:N.")
+    if name == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise BrainmriError(
+            f"device is '{device}', but torch sees {torch.cuda.device_count()} CUDA devices. Use auto or cpu."
+        )
+    return torch.device(device)
