@@ -1,0 +1,229 @@
+"""A synthetic data set with known truth: brain slices that could pass for MRI, and the faults of real sets."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from brainmri.artefacts import write_parquet
+from brainmri.errors import BrainmriError
+from brainmri.progress import progress
+from brainmri.sources.synthetic.names import patient_name
+from brainmri.sources.synthetic.plan import PlannedFile, plan_files
+from brainmri.sources.synthetic.planted import (
+    STATUS,
+    as_json,
+    broken_bytes,
+    draw_transform,
+    jpeg,
+    transformed,
+)
+from brainmri.sources.synthetic.settings import PhantomSettings, check_range
+from brainmri.sources.synthetic.slices import Slice, draw_slices
+from brainmri.sources.synthetic.truth import TRUTH_SCHEMA, image_truth
+
+SMALL = 48  # up to so many images, starting processes costs more than it gains
+
+
+def phantom(
+    output: Path,
+    truth: Path | None = None,
+    patients: int = 60,
+    slices: int = 6,
+    size: int = 256,
+    layout: Literal["plain", "masoud", "sartaj", "orvile"] = "plain",
+    seed: int = 0,
+    split_by: Literal["image", "patient"] = "image",
+    test_fraction: float = 0.2,
+    copies: float = 0.1,
+    conflicts: int = 2,
+    corrupt: int = 1,
+    empty: int = 1,
+    foreign_text: int = 1,
+    channel_shortcut: bool = True,
+    vary_size: bool = True,
+    workers: int = 0,
+) -> None:
+    """Draw a synthetic data set of brain slices, with known truth about each file.
+
+    The same arguments give the same bytes, whatever the number of workers.
+
+    Parameters
+    ----------
+    output
+        The folder to make; it must not hold anything yet.
+    truth
+        Where to write the truth table; `output`/truth.parquet where not given.
+    patients
+        How many patients, about equally many of each class.
+    slices
+        How many slices of each patient.
+    size
+        Pixels a side.
+    layout
+        Whose folders and file names to imitate; plain names tell the patient (P0007_02.jpg).
+    seed
+        Another seed, other patients.
+    split_by
+        Whether the set's own split is drawn over images, as in real sets, or over patients.
+    test_fraction
+        The share of images (or patients) in the set's own test part.
+    copies
+        The share of images of which a copy is planted: by bytes, re-encoded, mirrored, turned by quarters,
+        or turned a little, zoomed and shifted; half of them across the split.
+    conflicts
+        How many images are planted a second time under another label.
+    corrupt
+        How many files hold the torn-off beginning of a JPEG.
+    empty
+        How many files are empty.
+    foreign_text
+        How many files named .jpg hold text.
+    channel_shortcut
+        Whether the number of channels depends on the class, as in real sets.
+    vary_size
+        Whether width and height differ from `size`, up to a tenth, between patients.
+    workers
+        How many processes draw; 0 for one a core.
+
+    Raises
+    ------
+    BrainmriError
+        If an argument is out of its range, or `output` is not empty or cannot be written.
+    """
+    check_range("workers", workers)
+    settings = PhantomSettings(
+        patients, slices, size, layout, seed, split_by, test_fraction, copies, conflicts, corrupt, empty,
+        foreign_text, channel_shortcut, vary_size,
+    )  # fmt: skip
+    output = Path(output).absolute()
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise BrainmriError(
+            f"{output} exists and is not an empty folder: remove it or choose another output."
+        )
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".tmp", dir=output.parent))
+    except OSError as error:
+        raise BrainmriError(f"Cannot write beside {output}: {error.strerror or error}.") from error
+    try:
+        rows = _write_all(temporary, settings, workers)
+        table = pd.DataFrame(rows, columns=TRUTH_SCHEMA.names).sort_values("image_id")
+        inside = truth is None
+        write_parquet(
+            table,
+            temporary / "truth.parquet" if inside else truth,
+            config=asdict(settings),
+            schema=TRUTH_SCHEMA,
+        )
+        temporary.chmod(0o755)
+        temporary.replace(output)
+    except OSError as error:
+        raise BrainmriError(f"Cannot write {output}: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_all(root: Path, settings: PhantomSettings, workers: int) -> list[dict]:
+    """Draw and write every file below `root`; return the rows of the truth table."""
+    plan = plan_files(settings)
+    for folder in sorted({str(Path(file.image_id).parent) for files in plan for file in files}):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    tasks = [_Task(str(root), settings, patient, files) for patient, files in enumerate(plan)]
+    total = sum(map(len, plan))
+    workers = min(workers or len(os.sched_getaffinity(0)), len(tasks))
+    rows = []
+    with progress(total=total, description="draw phantom", unit="image") as bar:
+        for part in _drawn(tasks, workers if total > SMALL else 1):
+            rows += part
+            bar.update(len(part))
+    return rows
+
+
+@dataclass(frozen=True)
+class _Task:
+    root: str
+    settings: PhantomSettings
+    patient: int
+    files: list[PlannedFile]
+
+
+def _drawn(tasks: list[_Task], workers: int) -> Iterator[list[dict]]:
+    """Yield the truth rows of each patient in order, drawn by so many processes."""
+    if workers == 1:
+        yield from map(_write_patient, tasks)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+        waiting = iter(tasks)
+        # A bounded number of patients is on its way, so that a long run stays small.
+        running = [pool.submit(_write_patient, task) for task in islice(waiting, 4 * workers)]
+        while running:
+            yield running.pop(0).result()
+            running += [pool.submit(_write_patient, task) for task in islice(waiting, 1)]
+
+
+def _write_patient(task: _Task) -> list[dict]:
+    """Draw one patient, write the files, return the rows of the truth table."""
+    by_slice: dict[int, list[PlannedFile]] = {}
+    for file in task.files:
+        by_slice.setdefault(file.slice_index, []).append(file)
+    settings = task.settings
+    label = task.files[0].label
+    rows = []
+    for drawn in draw_slices(
+        settings.seed, task.patient, label, settings.slices, settings.size, settings.vary_size
+    ):
+        original, *planted = by_slice[drawn.index]
+        quality = int(np.random.default_rng(original.draw).integers(75, 96))
+        data = jpeg(drawn.image, original.channels, quality)
+        (Path(task.root) / original.image_id).write_bytes(data)
+        rows.append(
+            _row(original, drawn) | image_truth(drawn.head, drawn.lesion) | {"channels": original.channels}
+        )
+        for file in planted:
+            content, columns = _planted(file, drawn, data, quality)
+            (Path(task.root) / file.image_id).write_bytes(content)
+            rows.append(_row(file, drawn) | columns)
+    return rows
+
+
+def _planted(file: PlannedFile, drawn: Slice, data: bytes, quality: int) -> tuple[bytes, dict]:
+    """Return the content of a planted file and its truth columns."""
+    if file.planted in STATUS:
+        return broken_bytes(file.planted, data), {"status": STATUS[file.planted]}
+    rng = np.random.default_rng(file.draw)
+    transform = draw_transform(rng, file.planted, *drawn.image.shape)
+    columns = {"channels": file.channels, "transform": as_json(transform)}
+    if file.planted == "bytes":
+        return data, columns | image_truth(drawn.head, drawn.lesion)
+    seen = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    masks = [transformed(mask.astype(np.uint8) * 255, transform) > 127 for mask in (drawn.head, drawn.lesion)]
+    # Another quality than the original's, so that the bytes differ even where the pixels hardly do.
+    again = int(rng.choice([q for q in range(80, 98) if q != quality]))
+    return jpeg(transformed(seen, transform), file.channels, again), columns | image_truth(*masks)
+
+
+def _row(file: PlannedFile, drawn: Slice) -> dict:
+    """Return the columns that any file has."""
+    return {
+        "image_id": file.image_id,
+        "patient_id": patient_name(file.patient),
+        "slice_index": file.slice_index,
+        "plane": drawn.plane,
+        "label": file.label,
+        "labelled": file.labelled,
+        "source_split": file.source_split,
+        "planted": file.planted,
+        "copy_of": file.copy_of,
+        "status": "ok",
+    }

@@ -1,0 +1,1 @@
+"""The parts of the phantom generator: anatomy, lesions, scanner, planted faults, truth."""

@@ -1,0 +1,91 @@
+"""What a drawn slice tells about itself, and the parts of a head that all planes share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from brainmri.sources.synthetic.canvas import Canvas, offset, smooth
+from brainmri.sources.synthetic.patient import Patient
+
+
+@dataclass
+class Scene:
+    """A drawn slice.
+
+    Attributes
+    ----------
+    canvas : Canvas
+    points : numpy.ndarray, shape (h, w, 3)
+        The coarse grid's points in space, see `cortex.coarse_points`.
+    head : numpy.ndarray, shape (height, width), uint8
+        Coverage of the head, 0 to 255.
+    brain : numpy.ndarray, shape (height, width), uint8
+        Coverage of brain tissue with its ventricles, where a lesion may lie.
+    rim : numpy.ndarray, shape (N, 2)
+        The head's outline in head units.
+    sella : tuple of two float
+        Where the pituitary lies in this plane, head units.
+    """
+
+    canvas: Canvas
+    points: np.ndarray
+    head: np.ndarray
+    brain: np.ndarray
+    rim: np.ndarray
+    sella: tuple[float, float]
+
+
+def wavy(curve: np.ndarray, mean: float, waves, level: float, share: float = 0.25) -> np.ndarray:
+    """Return a thickness (N,) along a curve that varies slowly around `mean`."""
+    points = np.concatenate([curve * 0.5, np.full((len(curve), 1), level)], axis=1).astype(np.float32)
+    return np.maximum(mean * (1 + share * waves.at(points)), 0.4 * mean)
+
+
+def paint_scalp(canvas: Canvas, patient: Patient, rim: np.ndarray) -> np.ndarray:
+    """Paint skin and fat over the whole head; return its coverage (height, width) uint8."""
+    canvas.area(rim, patient.tissue["skin"])
+    canvas.area(offset(rim, -0.016), patient.tissue["fat"])
+    return canvas.mask(rim)
+
+
+def paint_skull(canvas: Canvas, patient: Patient, inner: np.ndarray, level: float) -> None:
+    """Paint bone around the brain's cavity: two dark tables, marrow between, fluid and dura inside."""
+    thickness = wavy(inner, patient.bone, patient.drift, level)
+    tissue = patient.tissue
+    outer = offset(inner, thickness + 0.02)
+    canvas.area(outer, tissue["bone"])
+    if patient.bone > 0.043:
+        middle = offset(inner, thickness * 0.62 + 0.01)
+        canvas.stroke(middle, tissue["marrow"] * 0.8, patient.bone * 0.42, closed=True)
+    canvas.area(inner, tissue["csf"])
+
+
+def paint_dura(canvas: Canvas, patient: Patient, inner: np.ndarray) -> None:
+    """Paint the dura as a thin broken line inside the skull."""
+    count = len(inner)
+    for start in range(0, count, count // 5):
+        part = inner[start : start + count // 7]
+        canvas.stroke(part, 0.35 * patient.tissue["csf"] + 0.65 * patient.tissue["dura"], 0.009)
+
+
+def paint_vessels(canvas: Canvas, patient: Patient, curve: np.ndarray, rng: np.random.Generator) -> None:
+    """Paint a few short vessels on and under the brain's surface."""
+    for _ in range(int(rng.integers(5, 14))):
+        start = curve[rng.integers(len(curve))] * rng.uniform(0.45, 0.97)
+        turn = rng.uniform(0, 2 * np.pi)
+        steps = np.cumsum(rng.normal(0, 0.6, 4)) + turn
+        path = start + np.cumsum(np.stack([np.cos(steps), np.sin(steps)], axis=1), axis=0) * rng.uniform(
+            0.008, 0.035
+        )
+        bright = rng.uniform(0.35, 1.0)
+        value = bright * patient.tissue["vessel"] + (1 - bright) * patient.tissue["gray"]
+        canvas.stroke(smooth(path, closed=False), value, rng.uniform(0.006, 0.013))
+
+
+def paint_vertex_sinus(canvas: Canvas, patient: Patient, center: tuple[float, float], size: float) -> None:
+    """Paint the sagittal sinus in cross-section: a small triangle under the skull; `size` < 0 points down."""
+    x, y = center
+    canvas.fill(
+        [(x - abs(size), y), (x, y - size * 1.6), (x + abs(size), y), (x, y + size * 0.4)],
+        patient.tissue["vessel"],
+    )
