@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from brainmri.sources.phantom import phantom
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -18,6 +17,7 @@ from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
 from brainmri.images.box import CropSettings
 from brainmri.images.layout import LayoutSettings
+from brainmri.sources.phantom import phantom
 from brainmri.sources.settings import SourceSettings
 from brainmri.splits.settings import SplitSettings
 from brainmri.training import recipe

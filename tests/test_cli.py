@@ -1,0 +1,75 @@
+"""The command line: a light start, one sub-command a stage, help from the docstrings."""
+
+import subprocess
+import sys
+from importlib import import_module
+from inspect import getdoc, signature
+from pathlib import Path
+
+import pytest
+
+from brainmri.cli import COMMANDS, main
+
+BRAINMRI = Path(sys.executable).with_name("brainmri")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_function_whose_options_are_described(name, capsys):
+    module, function, _ = COMMANDS[name]
+    stage = getattr(import_module(module), function)
+    described = getdoc(stage).partition("Parameters\n")[2]
+    for parameter in signature(stage).parameters:
+        assert parameter in described, parameter
+    with pytest.raises(SystemExit) as end:
+        main([name, "--help"])
+    assert end.value.code == 0
+    assert all(f"--{key}" in described or key in described for key in signature(stage).parameters)
+    assert f"usage: brainmri {name}" in capsys.readouterr().out
+
+
+def test_help_lists_every_command_without_importing_anything_heavy():
+    code = (
+        "import sys; from brainmri.cli import main; main(['--help']); "
+        "heavy = {'torch', 'pandas', 'numpy', 'cv2', 'timm', 'sklearn', 'matplotlib', 'jsonargparse'}; "
+        "sys.exit(sorted(heavy & set(sys.modules)) and 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", ["split", "inventory", "crop", "audit", "checksum", "fetch", "compare"])
+def test_stages_without_networks_do_not_import_torch(command):
+    code = f"import sys; from brainmri.cli import main; main(['{command}', '--help'])"
+    check = "import atexit; atexit.register(lambda: print('TORCH' if 'torch' in sys.modules else 'LIGHT'))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {check}; {code}"], capture_output=True, text=True
+    )
+    assert done.stdout.endswith("LIGHT\n"), done.stderr
+
+
+def test_version_and_unknown_commands(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("brainmri 0.")
+    assert main(["inventry"]) == 2
+    assert "Did you mean 'inventory'?" in capsys.readouterr().err
+    assert main([]) == 2
+
+
+def test_a_mistake_ends_with_status_1_and_one_line(tmp_path):
+    command = [BRAINMRI, "audit", "--inventory", tmp_path / "none.parquet"]
+    command += ["--duplicates", "d", "--groups", "g", "--output", "o"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert (
+        done.stderr
+        == f"brainmri audit: {tmp_path / 'none.parquet'} does not exist: run the stage that makes it first.\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_misspelt_option_is_named(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["audit", "--inventori", "x"])
+    assert end.value.code == 2
+    assert "inventori" in capsys.readouterr().err

@@ -1,0 +1,79 @@
+"""A small study on a phantom, run for real by Snakemake in a folder of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+SMALL_STUDY = {
+    "study": "small",
+    "datasets": {
+        "phantom": {
+            "source": {"phantom": {"patients": 24, "slices": 3, "size": 96, "seed": 1}},
+            "layout": {"patient_pattern": "(P[0-9]+)_"},
+        }
+    },
+    "splits": {
+        "grouped": {"protocol": "grouped", "train": 0.5, "val": 0.25, "test": 0.25},
+        "published": {"protocol": "published", "val": 0.2},
+    },
+    "models": {
+        "cnn": {
+            "architecture": "cnn",
+            "image_size": 32,
+            "cnn": {"channels": [4, 8]},
+            "head": {"hidden": [16]},
+            "epochs": 2,
+        },
+        "resnet": {"architecture": "test_resnet", "image_size": 64, "epochs": 1},
+    },
+    "seeds": [0],
+    "resamples": 200,
+}
+
+
+class Workflow:
+    """A working folder with a configuration, and Snakemake to run there."""
+
+    def __init__(self, folder: Path, config: dict):
+        self.folder = folder
+        self.configure(config)
+
+    def configure(self, config: dict) -> None:
+        """Write the configuration."""
+        self.config = config
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run Snakemake on two cores, as a user would."""
+        command = [BIN / "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", self.folder]
+        command += ["--configfile", self.folder / "study.yaml", "--cores", "2", "--resources", "gpu=1"]
+        command += ["--workflow-profile", ROOT / "profiles/default", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=dict(os.environ))
+
+    def results(self, pattern: str) -> dict[str, Path]:
+        """Return the study's files that match a pattern, by their path below its folder."""
+        base = self.folder / "results" / self.config["study"]
+        return {str(path.relative_to(base)): path for path in sorted(base.glob(pattern))}
+
+
+@pytest.fixture
+def workflow(tmp_path):
+    """Return a function that makes a workflow in an empty folder."""
+    return lambda config: Workflow(tmp_path / "study", config)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """Return the small study, run to its end once."""
+    study = Workflow(tmp_path_factory.mktemp("finished") / "with space é", SMALL_STUDY)
+    done = study.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return study

@@ -1,0 +1,178 @@
+"""The workflow, run for real: everything is made, nothing twice, and only what changed again."""
+
+import json
+from copy import deepcopy
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from conftest import ROOT, SMALL_STUDY
+
+from brainmri.artefacts import file_digest
+from brainmri.images.store import open_images
+
+# One worker runs all of these, so that the finished study is made once.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+
+RUN_FILES = {
+    "model.safetensors",
+    "model.json",
+    "history.parquet",
+    "predictions.parquet",
+    "calibration.json",
+    "metrics.json",
+}
+
+
+def test_every_artefact_is_made(finished):
+    data = finished.folder / "data" / "phantom"
+    for name in (
+        "fetch.json",
+        "checksums.parquet",
+        "inventory.parquet",
+        "duplicates.parquet",
+        "groups.parquet",
+        "audit.json",
+    ):
+        assert (data / name).is_file(), name
+    for size in (32, 64):
+        images = open_images(data / f"images_{size}.npy")
+        assert images.shape == (len(pq.read_table(data / f"crops_{size}.parquet")), size, size)
+    runs = finished.results("phantom/*/*/seed0")
+    assert set(runs) == {
+        f"phantom/{s}/{m}/seed0" for s in ("grouped", "published") for m in ("cnn", "resnet")
+    }
+    for run in runs.values():
+        assert {path.name for path in run.iterdir()} == RUN_FILES
+    page = (finished.folder / "results/small/report/index.html").read_text()
+    assert "grouped" in page and "published" in page and "resnet" in page
+
+
+def test_every_parquet_file_tells_its_provenance(finished):
+    tables = [path for path in finished.folder.rglob("*.parquet") if path.name != "truth.parquet"]
+    assert len(tables) > 10
+    for path in tables:
+        assert {b"brainmri.version", b"brainmri.config", b"brainmri.inputs"} <= set(
+            pq.read_schema(path).metadata
+        ), path
+
+
+def test_the_grouped_split_keeps_patients_apart_and_predictions_cover_val_and_test(finished):
+    manifest = pd.read_parquet(finished.results("phantom/grouped/manifest.parquet").popitem()[1])
+    drawn = manifest[manifest["split"] != "excluded"]
+    assert drawn.groupby("group_id")["split"].nunique().max() == 1
+    for path in finished.results("phantom/grouped/*/seed0/predictions.parquet").values():
+        predictions = pd.read_parquet(path)
+        expected = drawn[drawn["split"].isin(["val", "test"])]
+        assert set(predictions["image_id"]) == set(expected["image_id"])
+        assert len(predictions) == len(expected)
+
+
+def test_what_the_source_broke_is_listed_and_excluded(finished):
+    inventory = pd.read_parquet(finished.folder / "data/phantom/inventory.parquet").set_index("image_id")
+    broken = inventory[inventory["status"] != "ok"]
+    assert {"corrupt", "empty"} <= set(broken["status"])
+    assert broken["reason"].notna().all()
+    manifest = pd.read_parquet(finished.results("phantom/grouped/manifest.parquet").popitem()[1]).set_index(
+        "image_id"
+    )
+    assert manifest.loc[broken.index, "split"].eq("excluded").all()
+    assert manifest.loc[broken.index, "reason"].notna().all()
+
+
+def test_run_again_there_is_nothing_to_do_even_when_files_were_touched(finished):
+    for path in finished.folder.rglob("*.parquet"):
+        path.touch()
+    done = finished.run()
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_snakemakes_own_report_holds_the_figures(finished, tmp_path):
+    page = tmp_path / "report.html"
+    done = finished.run("--report", str(page))
+    assert done.returncode == 0, done.stderr
+    text = page.read_text()
+    for category in ("Data", "Splits", "Models", "Comparison", "Page"):
+        assert category in text
+
+
+def test_one_changed_model_runs_alone(finished):
+    before = {name: file_digest(path) for name, path in finished.results("phantom/*/*/seed0/*").items()}
+    times = {name: path.stat().st_mtime_ns for name, path in finished.results("phantom/*/*/seed0/*").items()}
+    config = deepcopy(SMALL_STUDY)
+    config["models"]["cnn"]["optimizer"] = {"learning_rate": 0.002}
+    finished.configure(config)
+    done = finished.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = finished.results("phantom/*/*/seed0/*")
+    for name, path in after.items():
+        if "/cnn/" in name:
+            assert path.stat().st_mtime_ns > times[name], name
+        else:
+            assert path.stat().st_mtime_ns == times[name], name
+    changed = {name for name, path in after.items() if file_digest(path) != before[name]}
+    assert "phantom/grouped/cnn/seed0/model.safetensors" in changed
+
+
+def test_the_same_study_elsewhere_gives_the_same_bits(finished, workflow):
+    config = deepcopy(finished.config)
+    config["splits"] = {"grouped": config["splits"]["grouped"]}
+    twin = workflow(config)
+    targets = [f"results/small/phantom/grouped/{model}/seed0/metrics.json" for model in ("cnn", "resnet")]
+    done = twin.run("--", *targets)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("model.safetensors", "predictions.parquet", "calibration.json", "metrics.json"):
+        for key, path in twin.results(f"phantom/grouped/*/seed0/{name}").items():
+            assert file_digest(path) == file_digest(finished.results(key)[key]), key
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("models", {"cnn": {"architecture": "resnet5O", "image_size": 64}}), "Did you mean 'resnet50'"),
+        (
+            ("splits", {"grouped": {"protocol": "grouped", "test": 1.2}}),
+            "splits.grouped.test: 1.2 is impossible",
+        ),
+        (("stdy", "x"), "unknown key 'stdy'. Did you mean 'study'?"),
+    ],
+    ids=["architecture", "share", "key"],
+)
+def test_a_bad_configuration_is_a_sentence_before_any_job(workflow, change, sentence):
+    study = workflow(SMALL_STUDY | dict([change]))
+    done = study.run()
+    told = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert sentence in told
+    assert "Traceback" not in told
+    assert not (study.folder / "data").exists()
+
+
+def test_a_kaggle_set_without_its_archive_says_where_to_put_it(workflow):
+    config = deepcopy(SMALL_STUDY)
+    config["datasets"] = {"sartaj": {"source": {"kaggle": "sartajbhuvaji/brain-tumor-classification-mri"}}}
+    done = workflow(config).run("--", "data/sartaj/fetch.json")
+    told = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "data/archives/sartajbhuvaji/brain-tumor-classification-mri.zip" in told
+    assert "Traceback" not in told
+
+
+def test_a_file_that_differs_from_the_lock_stops_the_run(workflow):
+    study = workflow(SMALL_STUDY)
+    lock = study.folder / "config" / "checksums" / "phantom.sha256"
+    lock.parent.mkdir(parents=True)
+    lock.write_text(f"{'0' * 64}  Training/glioma/never.jpg\n")
+    done = study.run("--", "data/phantom/checksums.parquet")
+    assert done.returncode == 1
+    assert "Training/glioma/never.jpg" in done.stdout + done.stderr
+
+
+def test_the_snakefile_names_the_file_of_every_rule():
+    listed = json.dumps((ROOT / "Snakefile").read_text())
+    for file in (ROOT / "workflow/rules").glob("*.smk"):
+        for line in file.read_text().splitlines():
+            if line.startswith("rule "):
+                name = line.removeprefix("rule ").rstrip(":")
+                assert f"{name} " in listed and file.name in listed, name
