@@ -1,13 +1,92 @@
-"""Decode an image file's bytes to gray."""
+"""Decode an image file's bytes to gray, with the claims of its header checked before."""
 
 import cv2
 import numpy as np
 
 from brainmri.errors import BrainmriError
+from brainmri.images.header import Header, HeaderError, read_header, sniff_unsupported
+
+# No slice comes near 100 megapixels; a header that claims more is an attack on the memory.
+MAXIMUM_PIXELS = 100_000_000
+
+# Colour is converted by the decoder (JPEG: its own luma plane). The depth is kept, to be scaled below;
+# an EXIF orientation is not applied, so that width, height and boxes are those of the stored pixels.
+FLAGS = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 
 
-def decode_gray(data: bytes, name: str = "The image") -> np.ndarray:
-    """Decode an image to 8-bit gray, as stored (an EXIF orientation is not applied).
+class DecodeError(BrainmriError):
+    """An image that is not decoded.
+
+    Parameters
+    ----------
+    status
+        The inventory's word for it: ``empty``, ``corrupt``, ``unsupported`` or ``oversized``.
+    reason
+        Why, in words.
+    name
+        What the message calls the image.
+    """
+
+    def __init__(self, status: str, reason: str, name: str = "The image"):
+        super().__init__(f"{name} cannot be used ({status}): {reason}.")
+        self.status = status
+        self.reason = reason
+
+
+def checked_header(data: bytes, name: str = "The image", maximum_pixels: int = MAXIMUM_PIXELS) -> Header:
+    """Return an image's header, or raise a DecodeError where decoding makes no sense or is unsafe."""
+    if not data:
+        raise DecodeError("empty", "the file holds no bytes", name)
+    try:
+        header = read_header(data)
+    except HeaderError as error:
+        raise DecodeError("corrupt", str(error), name) from None
+    if header is None:
+        other = sniff_unsupported(data)
+        if other:
+            raise DecodeError("unsupported", f"{other} is not supported: convert it to PNG", name)
+        raise DecodeError("corrupt", "the content is no image", name)
+    if header.width * header.height > maximum_pixels:
+        raise DecodeError(
+            "oversized",
+            f"the header says {header.width} x {header.height} pixels, over {maximum_pixels} in all",
+            name,
+        )
+    if not header.complete:
+        raise DecodeError("corrupt", "the file is cut off: the end of the image is missing", name)
+    return header
+
+
+def to_8_bits(gray: np.ndarray) -> np.ndarray:
+    """Scale a gray image of any depth to 8 bits.
+
+    Integers lose as many low bits as it takes for the largest value to fit, so 12-bit values in 16-bit
+    files do not turn black, and 8-bit values in 16-bit files stay as they are. Floating-point values are
+    scaled so that the largest becomes 255. Negative and undefined values become 0.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (height, width)
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width)
+    """
+    if gray.dtype == np.uint8:
+        return gray
+    if np.issubdtype(gray.dtype, np.floating):
+        gray = np.nan_to_num(gray.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(min=0)
+        largest = gray.max()
+        return np.rint(gray * (255 / largest) if largest > 0 else gray).astype(np.uint8)
+    gray = gray.clip(min=0)
+    surplus = max(0, int(gray.max()).bit_length() - 8)
+    return (gray >> surplus).astype(np.uint8)
+
+
+def decode_gray(data: bytes, name: str = "The image", maximum_pixels: int = MAXIMUM_PIXELS) -> np.ndarray:
+    """Decode an image to 8-bit gray, as stored: an EXIF orientation is not applied, alpha is dropped.
+
+    Of a file with several pages, the first counts.
 
     Parameters
     ----------
@@ -15,6 +94,8 @@ def decode_gray(data: bytes, name: str = "The image") -> np.ndarray:
         The bytes of a JPEG, PNG, BMP, TIFF or WebP file.
     name
         What the error message calls the image.
+    maximum_pixels
+        A header that claims more is refused before anything is decoded.
 
     Returns
     -------
@@ -22,15 +103,26 @@ def decode_gray(data: bytes, name: str = "The image") -> np.ndarray:
 
     Raises
     ------
-    BrainmriError
-        If the bytes are no whole image, or one of too many pixels.
+    DecodeError
+        If the bytes are no whole image of a supported format, or one of too many pixels.
     """
+    return decode_checked(data, checked_header(data, name, maximum_pixels), name)
+
+
+def decode_checked(data: bytes, header: Header, name: str = "The image") -> np.ndarray:
+    """Decode an image whose header has been checked; see `decode_gray`."""
     try:
-        gray = cv2.imdecode(
-            np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
-        )
-    except cv2.error:
+        gray = cv2.imdecode(np.frombuffer(data, np.uint8), FLAGS)
+    except (cv2.error, MemoryError):
         gray = None
     if gray is None:
-        raise BrainmriError(f"{name} cannot be decoded.")
-    return gray
+        raise DecodeError("corrupt", f"the {header.format} data cannot be decoded", name)
+    # libtiff turns an image whose orientation says so, whatever the flags: the sides may be swapped.
+    if sorted(gray.shape) != sorted((header.height, header.width)):
+        raise DecodeError(
+            "corrupt",
+            f"the header says {header.width} x {header.height} pixels, the data {gray.shape[1]} x "
+            f"{gray.shape[0]}",
+            name,
+        )
+    return to_8_bits(gray)

@@ -1,0 +1,62 @@
+"""What the C libraries inside the decoder write to standard error: the only trace of damaged JPEG data.
+
+libjpeg fills damaged data with gray and goes on; it says so on standard error and nowhere else.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# What libjpeg writes when pixels are lost (jerror.h); its other warnings cost no pixel.
+LOST_PIXELS = ("premature end of data segment", "bad Huffman code", "bad arithmetic code")
+
+
+class DecoderMessages:
+    """The messages written to a file that stands in for standard error."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def size(self) -> int:
+        """Return how many bytes have been written so far."""
+        return os.fstat(self.file.fileno()).st_size
+
+    def since(self, size: int) -> str:
+        """Return the text written since the size was `size`."""
+        return os.pread(self.file.fileno(), self.size() - size, size).decode(errors="replace")
+
+
+@contextmanager
+def decoder_messages() -> Iterator[DecoderMessages]:
+    """Collect what C code writes to standard error; Python's own `sys.stderr` still reaches the terminal.
+
+    What does not say that pixels were lost is written to standard error at the end.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    python_stderr = sys.stderr
+    try:
+        with tempfile.TemporaryFile() as file, open(terminal, "w", buffering=1, closefd=False) as direct:
+            if python_stderr is sys.__stderr__:
+                sys.stderr = direct
+            os.dup2(file.fileno(), 2)
+            messages = DecoderMessages(file)
+            try:
+                yield messages
+            finally:
+                os.dup2(terminal, 2)
+                sys.stderr = python_stderr
+                for line in messages.since(0).splitlines():
+                    if lost_pixels(line) is None:
+                        print(line, file=sys.stderr)
+    finally:
+        os.close(terminal)
+
+
+def lost_pixels(messages: str) -> str | None:
+    """Return the first message that says that pixels were lost, or None."""
+    return next(
+        (line.strip() for line in messages.splitlines() if any(words in line for words in LOST_PIXELS)), None
+    )
