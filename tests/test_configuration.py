@@ -115,7 +115,7 @@ MISTAKES = [
     ("models.cnn.augment", {"zoom": [1.2, 0.8]}, "models.cnn"),
     ("models.cnn.head", {"hidden": [0]}, "models.cnn.head.hidden.0: 0 is impossible"),
     ("models.cnn.cnn", {"channels": []}, "models.cnn.cnn.channels: it needs at least 1 entry"),
-    ("models.cnn.precision", "bf32", "Did you mean 'bf16'?"),
+    ("models.cnn.precision", "bf61", "Did you mean 'bf16'?"),
     ("models.cnn.image_size", 4, "models.cnn.image_size: 4 is impossible"),
     ("models", {"a": {"architecture": "cnn"}}, "models.a: the key 'image_size' is missing"),
     ("models", {"a b": {"architecture": "cnn", "image_size": 64}}, "'a b' is no valid name"),
