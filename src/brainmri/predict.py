@@ -10,7 +10,7 @@ import pandas as pd
 
 from brainmri.artefacts import read_json, write_parquet, written_atomically
 from brainmri.errors import BrainmriError
-from brainmri.evaluation.scores import softmax
+from brainmri.evaluation.probabilities import softmax
 from brainmri.images.box import CropSettings
 from brainmri.images.decode import decode_gray
 from brainmri.images.decoder_messages import DecoderMessages, decoder_messages, lost_pixels

@@ -8,15 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainmri.evaluation.bootstrap import (
+    bounded_interval,
     collapsed,
     effective_size,
     grouping_of,
-    mean_of_proportions_interval,
     percentile_interval,
     proportion_interval,
     resampled_weights,
     wilson_interval,
 )
+from brainmri.evaluation.metrics import overall_metrics
 
 
 def all_weights(strata, resamples=500, seed=0):
@@ -108,42 +109,40 @@ def test_a_perfect_score_on_few_groups_is_no_certainty():
     truth, always = np.repeat([0, 1], 60), np.ones(100)
     low, high = proportion_interval(1.0, always, np.ones(120, dtype=bool), grouping)
     assert high == 1 and low == pytest.approx(wilson_interval(1.0, 6)[0])
-    low, high = mean_of_proportions_interval(1.0, always, truth, grouping)
+    low, high = bounded_interval(1.0, always, [truth == 0, truth == 1], grouping)
     assert high == 1 and low == pytest.approx(wilson_interval(1.0, 6)[0])
     assert np.isnan(percentile_interval(always, grouping)).all()
 
 
 def test_one_group_says_as_much_as_one_image():
-    assert effective_size(0.5, 0.0, images=12, groups=1, strata=1) == 1
+    assert effective_size(0.5, 0.0, groups=1, freedom=0) == 1
 
 
-def simulated_coverage(groups_a_class, images_a_group, trials=300, resamples=400):
-    """Share of trials whose interval of accuracy and of balanced accuracy holds the true value, 0.8."""
+def simulated_coverage(groups_a_class, images_a_group, trials=300, resamples=400, classes=3):
+    """Share of trials whose interval holds the true accuracy and macro-F1, both 0.9."""
     generator = np.random.default_rng(0)
-    truth = np.repeat([0, 1], groups_a_class * images_a_group)
-    group_ids = np.repeat(np.arange(2 * groups_a_class), images_a_group)
-    grouping = grouping_of(group_ids, truth, 2)
-    everyone = np.ones(len(truth), dtype=bool)
+    truth = np.repeat(np.arange(classes), groups_a_class * images_a_group)
+    group_ids = np.repeat(np.arange(classes * groups_a_class), images_a_group)
+    grouping = grouping_of(group_ids, truth, classes)
+    everyone, kinds = np.ones(len(truth), dtype=bool), [truth == index for index in range(classes)]
     hits = np.zeros(2)
     for trial in range(trials):
-        # Beta-binomial with correlation 1/3 within a group.
-        ease = generator.beta(1.6, 0.4, size=2 * groups_a_class)
-        right = generator.random(len(truth)) < ease[grouping.group]
-        weights = all_weights(grouping.stratum, resamples, seed=trial)[:, grouping.group]
-        resampled = weights @ right / weights.sum(axis=1)
-        for index, (low, high) in enumerate(
-            (
-                proportion_interval(right.mean(), resampled, everyone, grouping),
-                mean_of_proportions_interval(right.mean(), resampled, truth, grouping),
-            )
-        ):
-            hits[index] += low <= 0.8 <= high
+        # Beta-binomial with correlation 1/3 within a group; errors fall on the other classes alike.
+        right = generator.random(len(truth)) < generator.beta(1.8, 0.2, size=grouping.count)[grouping.group]
+        predicted = (truth + np.where(right, 0, generator.integers(1, classes, size=len(truth)))) % classes
+        cells = (grouping.group * classes + truth) * classes + predicted
+        counts = np.bincount(cells, minlength=grouping.count * classes**2).reshape(grouping.count, -1)
+        tables = (all_weights(grouping.stratum, resamples, seed=trial) @ counts).reshape(-1, classes, classes)
+        resampled = overall_metrics(tables)
+        observed = overall_metrics(counts.sum(axis=0).reshape(classes, classes))
+        accuracy = proportion_interval(observed["accuracy"], resampled["accuracy"], everyone, grouping)
+        macro_f1 = bounded_interval(observed["macro_f1"], resampled["macro_f1"], kinds, grouping)
+        hits += [low <= 0.9 <= high for low, high in (accuracy, macro_f1)]
     return hits / trials
 
 
-def test_intervals_hold_the_truth_about_as_often_as_they_promise():
-    accuracy, balanced = simulated_coverage(groups_a_class=25, images_a_group=8)
-    assert 0.92 <= accuracy <= 0.99
-    assert 0.90 <= balanced <= 0.99
-    accuracy, _ = simulated_coverage(groups_a_class=4, images_a_group=8)
-    assert accuracy >= 0.90
+@pytest.mark.parametrize("groups_a_class", [3, 8, 30])
+def test_intervals_hold_the_truth_about_as_often_as_they_promise(groups_a_class):
+    accuracy, macro_f1 = simulated_coverage(groups_a_class, images_a_group=6)
+    assert 0.91 <= accuracy <= 0.995
+    assert 0.91 <= macro_f1 <= 0.995

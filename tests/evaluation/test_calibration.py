@@ -16,7 +16,7 @@ from brainmri.evaluation.calibration import (
     fit_temperature,
     reliability,
 )
-from brainmri.evaluation.scores import softmax
+from brainmri.evaluation.probabilities import softmax
 
 
 def drawn_from(logits, seed=0):

@@ -12,7 +12,7 @@ from brainmri.errors import BrainmriError
 from brainmri.evaluation.compare import COMPARISON_SCHEMA, compare
 from brainmri.evaluation.evaluate import evaluate
 from brainmri.evaluation.predictions import predictions_schema
-from brainmri.evaluation.scores import softmax
+from brainmri.evaluation.probabilities import softmax
 
 NAMES = ["glioma", "meningioma", "pituitary", "no_tumor"]
 IDENTITY = {"dataset": "phantom", "split": "grouped", "protocol": "grouped", "model": "cnn", "seed": 0}
@@ -109,7 +109,8 @@ def test_a_perfect_predictor_is_not_certain(tmp_path):
     assert part["accuracy"]["value"] == part["accuracy"]["high"] == 1
     assert 0.85 < part["accuracy"]["low"] < 0.95
     assert part["macro_f1"]["value"] == pytest.approx(1) and 0.85 < part["macro_f1"]["low"] < 0.95
-    assert part["mcc"] == {"value": pytest.approx(1), "low": None, "high": None}
+    assert part["mcc"]["value"] == pytest.approx(1) and 0.85 < part["mcc"]["low"] < 0.95
+    assert part["per_class"]["glioma"]["auroc"]["low"] < 0.95
     assert part["per_class"]["glioma"]["recall"]["low"] < 0.8
     assert part["referral"]["sure_errors_share"] is None
 

@@ -13,7 +13,7 @@ from brainmri.errors import BrainmriError
 from brainmri.evaluation.calibration import fit_temperature
 from brainmri.evaluation.evaluate import evaluate
 from brainmri.evaluation.predict_split import predict_split
-from brainmri.evaluation.scores import softmax
+from brainmri.evaluation.probabilities import softmax
 from brainmri.models.build import build_model
 from brainmri.models.saved import save_model
 from brainmri.models.settings import CnnSettings, Design, HeadSettings

@@ -6,14 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from brainmri.evaluation.scores import (
-    brier_scores,
-    class_scores,
-    log_losses,
-    overall_scores,
-    ranking_metrics,
-    softmax,
-)
+from brainmri.evaluation.probabilities import brier_scores, log_losses, softmax
+from brainmri.evaluation.scores import class_scores, overall_scores, ranking_metrics
 
 
 def example(seed, images=60, classes=4):

@@ -6,14 +6,18 @@ is the plain stratified bootstrap. From each stratum of n groups, n - 1 are draw
 (Rao, Wu and Yue, Surv. Methodol. 18, 1992): drawing n, as is usual, makes intervals too narrow by
 sqrt((n - 1) / n), 29 % for two groups. A stratum with a single group has no spread to resample; it is
 collapsed with the smallest other stratum, the usual remedy in survey statistics (Wolter, "Introduction to
-Variance Estimation", 2007), which errs on the wide side. For few groups the percentiles lie further out, as
-Student's t lies further out than the normal distribution (the expanded percentile interval of Hesterberg,
-Am. Stat. 69, 2015).
+Variance Estimation", 2007), which errs on the wide side.
 
-Single proportions (accuracy, sensitivity, ...) get Wilson's interval (J. Am. Stat. Assoc. 22, 1927) at the
-effective sample size of Korn and Graubard (Surv. Methodol. 24, 1998): the number of independent images
-that would vary as much as the resamples do. A perfect score then still has an interval; percentiles of a
-bootstrap would claim certainty.
+Metrics from 0 to 1 get Wilson's interval (J. Am. Stat. Assoc. 22, 1927) at the effective sample size of Korn
+and Graubard (Surv. Methodol. 24, 1998): the number of independent images that would vary as much as the
+resamples do, lowered for few groups by Student's t. For proportions this is textbook. For other averages,
+such as macro-F1, it was chosen by simulation: with 4 classes of accuracy 0.90 to 0.99, the 95 % interval of
+macro-F1 held the truth in 97, 98, 94 and 94 % of trials for 2, 4, 10 and 30 groups a class, and percentiles
+of the same resamples in 48, 79, 88 and 93 %, because resamples of few errors often hold none. A perfect score
+still has an interval; percentiles would claim certainty. Losses have no upper bound and get percentiles,
+further out for few groups (the expanded interval of Hesterberg, Am. Stat. 69, 2015). With three groups a
+class the intervals of AUROC, average precision and the losses still hold the truth in 87 % only; with ten in
+93 % and more.
 """
 
 from collections.abc import Iterator
@@ -24,6 +28,7 @@ from scipy.stats import norm, t
 
 LEVEL = 0.95  # of every interval
 CHUNK = 2_000_000  # weights held at once: 16 MB
+NO_VARIANCE = 1e-20  # what rounding leaves of zero
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,11 @@ class Grouping:
     def count(self) -> int:
         """Number of groups."""
         return len(self.stratum)
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom: groups less strata."""
+        return self.count - np.unique(self.stratum).size
 
 
 def grouping_of(group_ids: np.ndarray, truth: np.ndarray, classes: int) -> Grouping:
@@ -135,37 +145,36 @@ def wilson_interval(share: float, size: float, level: float = LEVEL) -> tuple[fl
     return float(max(0.0, centre - half)), float(min(1.0, centre + half))
 
 
-def effective_size(share: float, variance: float, images: int, groups: int, strata: int) -> float:
+def effective_size(value: float, variance: float, groups: float, freedom: int) -> float:
     """Return the number of independent images that say as much as these do.
 
     Parameters
     ----------
-    share
-        The proportion observed.
+    value
+        The metric observed, 0 to 1.
     variance
         Its variance over the resamples.
-    images, groups, strata
-        How many stand behind the proportion. As many groups as images: each is independent.
+    groups
+        How many groups stand behind it.
+    freedom
+        Degrees of freedom: groups less strata.
 
     Returns
     -------
     float
-        Korn and Graubard's size with their correction for few groups; the number of groups where the
-        resamples do not vary or leave no degree of freedom: then a group says as much as one image.
+        At least 1; the number of groups where the resamples do not vary or leave no degree of freedom: then
+        a group says as much as one image.
     """
-    if groups == images:
-        return float(images)
-    freedom = groups - strata
-    if freedom < 1 or not variance > 0:
+    if freedom < 1 or not variance > NO_VARIANCE:
         return float(groups)
-    size = share * (1 - share) / variance * (norm.ppf((1 + LEVEL) / 2) / t.ppf((1 + LEVEL) / 2, freedom)) ** 2
-    return float(np.clip(size, 1, images))
+    few = norm.ppf((1 + LEVEL) / 2) / t.ppf((1 + LEVEL) / 2, freedom)
+    return float(max(1.0, value * (1 - value) / variance * few**2))
 
 
 def proportion_interval(
     share: float, resampled: np.ndarray, behind: np.ndarray, grouping: Grouping
 ) -> tuple[float, float]:
-    """Return the interval of a proportion: Wilson's, at the effective sample size.
+    """Return the interval of a single proportion; plain Wilson's where every group holds one image.
 
     Parameters
     ----------
@@ -178,22 +187,50 @@ def proportion_interval(
     grouping
         The images' groups.
     """
-    if np.isnan(share):
+    groups, images = np.unique(grouping.group[behind]), int(behind.sum())
+    if np.isnan(share) or not images:  # a precision of 0 because the class was never predicted
         return np.nan, np.nan
-    groups = np.unique(grouping.group[behind])
-    if not groups.size:  # a precision of 0 because the class was never predicted
+    if groups.size == images:
+        return wilson_interval(float(share), images)
+    freedom = groups.size - np.unique(grouping.stratum[groups]).size
+    size = effective_size(float(share), variance_of(resampled), groups.size, freedom)
+    return wilson_interval(float(share), min(size, images))
+
+
+def bounded_interval(
+    value: float, resampled: np.ndarray, kinds: list[np.ndarray], grouping: Grouping
+) -> tuple[float, float]:
+    """Return the interval of a metric from 0 to 1 that is no single proportion.
+
+    Parameters
+    ----------
+    value
+        The metric observed; NaN gives NaN.
+    resampled : (R,) float array
+        The metric in each resample; NaN where undefined.
+    kinds : list of (N,) bool arrays
+        The images of each kind that the metric weighs alike, such as those of each class. Where all
+        resamples agree, C kinds of n_c groups each count as C^2 / sum(1 / n_c) groups: the size at which
+        one proportion varies as the mean of C equal ones.
+    grouping
+        The images' groups.
+    """
+    counts = [np.unique(grouping.group[kind]).size for kind in kinds if kind.any()]
+    if np.isnan(value) or not counts:
         return np.nan, np.nan
+    groups = len(counts) ** 2 / sum(1 / count for count in counts)
+    value = float(np.clip(value, 0, 1))  # rounding may have left it
+    return wilson_interval(value, effective_size(value, variance_of(resampled), groups, grouping.freedom))
+
+
+def variance_of(resampled: np.ndarray) -> float:
+    """Return the variance of what is not NaN; 0 where nothing is."""
     defined = resampled[~np.isnan(resampled)]
-    variance = float(defined.var()) if defined.size else 0.0
-    strata = np.unique(grouping.stratum[groups]).size
-    size = effective_size(share, variance, int(behind.sum()), groups.size, strata)
-    return wilson_interval(float(share), size)
+    return float(defined.var()) if defined.size else 0.0
 
 
 def percentile_interval(resampled: np.ndarray, grouping: Grouping) -> tuple[float, float]:
     """Return the expanded percentile interval of a metric; NaN where the resamples all agree.
-
-    Agreement is no certainty: a perfect score on five groups stays perfect however they are drawn.
 
     Parameters
     ----------
@@ -202,37 +239,8 @@ def percentile_interval(resampled: np.ndarray, grouping: Grouping) -> tuple[floa
     grouping
         The groups that were resampled; the fewer, the further out the percentiles.
     """
-    defined = resampled[~np.isnan(resampled)]
-    freedom = grouping.count - np.unique(grouping.stratum).size
-    if not defined.size or freedom < 1 or np.ptp(defined) < 1e-12:
+    if grouping.freedom < 1 or not variance_of(resampled) > NO_VARIANCE:
         return np.nan, np.nan
-    tail = norm.cdf(t.ppf((1 - LEVEL) / 2, freedom))
-    low, high = np.quantile(defined, [tail, 1 - tail])
+    tail = norm.cdf(t.ppf((1 - LEVEL) / 2, grouping.freedom))
+    low, high = np.nanquantile(resampled, [tail, 1 - tail])
     return float(low), float(high)
-
-
-def mean_of_proportions_interval(
-    value: float, resampled: np.ndarray, truth: np.ndarray, grouping: Grouping
-) -> tuple[float, float]:
-    """Return the interval of a macro average: percentiles, or Wilson's where the resamples all agree.
-
-    A mean of proportions over the C present classes with n_c groups each varies, at equal proportions, as
-    one proportion of C^2 / sum(1 / n_c) groups; Wilson's interval is taken at that size.
-
-    Parameters
-    ----------
-    value
-        The average observed; NaN gives NaN.
-    resampled : (R,) float array
-        The average in each resample; NaN where undefined.
-    truth : (N,) int array
-        True class indices.
-    grouping
-        The images' groups.
-    """
-    low, high = percentile_interval(resampled, grouping)
-    if np.isnan(value) or not np.isnan(low):
-        return low, high
-    counts = [np.unique(grouping.group[truth == index]).size for index in np.unique(truth)]
-    size = len(counts) ** 2 / sum(1 / count for count in counts)
-    return wilson_interval(float(np.clip(value, 0, 1)), size)

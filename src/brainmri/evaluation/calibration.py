@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from brainmri.errors import BrainmriError
-from brainmri.evaluation.scores import log_losses
+from brainmri.evaluation.probabilities import log_losses
 
 # No network in use needs a temperature beyond these; the search stops there.
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0

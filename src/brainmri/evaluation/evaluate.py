@@ -9,8 +9,8 @@ from brainmri.errors import BrainmriError
 from brainmri.evaluation.bootstrap import (
     LEVEL,
     Grouping,
+    bounded_interval,
     grouping_of,
-    mean_of_proportions_interval,
     percentile_interval,
     proportion_interval,
     resampled_weights,
@@ -19,13 +19,14 @@ from brainmri.evaluation.bootstrap import (
 from brainmri.evaluation.calibration import area_under_risk_coverage, calibration_error, reliability
 from brainmri.evaluation.metrics import class_metrics, confusion_counts, overall_metrics
 from brainmri.evaluation.predictions import PARTS, Predictions, read_predictions
-from brainmri.evaluation.scores import brier_scores, class_scores, log_losses, overall_scores, softmax
+from brainmri.evaluation.probabilities import brier_scores, log_losses, softmax
+from brainmri.evaluation.scores import class_scores, overall_scores
 
-MEANS_OF_PROPORTIONS = ("balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
+LOSSES = ("log_loss", "brier")
 SURE = 0.9  # confidence over which an error is one that nobody would look for
 METHOD = (
-    "groups resampled within classes (Rao-Wu bootstrap), expanded percentiles; "
-    "single proportions: Wilson at the effective sample size"
+    "groups resampled within classes (Rao-Wu-Yue bootstrap); metrics from 0 to 1: Wilson at the effective "
+    "sample size; losses: expanded percentiles"
 )
 
 
@@ -166,15 +167,16 @@ def resampled_metrics(
 
 def overall_entries(part: Predictions, values: dict, spread: dict, grouping: Grouping) -> dict[str, dict]:
     """Return the whole part's metrics with their intervals."""
+    everyone = np.ones(len(part.truth), dtype=bool)
+    of_classes = [part.truth == index for index in np.unique(part.truth)]
     entries = {}
     for name in [name for name in values if not name.startswith("class:")]:
         if name == "accuracy":
-            everyone = np.ones(len(part.truth), dtype=bool)
             limits = proportion_interval(values[name], spread[name], everyone, grouping)
-        elif name in MEANS_OF_PROPORTIONS:
-            limits = mean_of_proportions_interval(values[name], spread[name], part.truth, grouping)
-        else:
+        elif name in LOSSES or values[name] <= 0:  # correlation and kappa can be negative
             limits = percentile_interval(spread[name], grouping)
+        else:
+            limits = bounded_interval(values[name], spread[name], of_classes, grouping)
         entries[name] = entry(values[name], limits)
     return entries
 
@@ -191,6 +193,7 @@ def class_entries(
         "specificity": ~is_class,
         "negative_predictive_value": ~is_named,
     }
+    kinds = {"f1": [is_class], "auroc": [is_class, ~is_class], "average_precision": [is_class]}
     groups = np.unique(grouping.group[is_class])
     entries = {"n_images": int(is_class.sum()), "n_groups": int(groups.size)}
     for name in [name for name in values if name.startswith("class:")]:
@@ -201,7 +204,7 @@ def class_entries(
         elif groups.size < 2:
             limits = (np.nan, np.nan)  # one group, however often drawn, shows no spread
         else:
-            limits = percentile_interval(resampled, grouping)
+            limits = bounded_interval(value, resampled, kinds[short], grouping)
         entries[short] = entry(value, limits)
     return entries
 

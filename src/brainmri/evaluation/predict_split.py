@@ -10,7 +10,7 @@ from brainmri.artefacts import file_digest, read_parquet, write_json, write_parq
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.calibration import fit_referral, fit_temperature
 from brainmri.evaluation.predictions import PARTS, predictions_schema
-from brainmri.evaluation.scores import softmax
+from brainmri.evaluation.probabilities import softmax
 from brainmri.images.store import open_images
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model, predict_logits
