@@ -1,0 +1,81 @@
+"""What a page says of files: links with digests, and figures as part of the page."""
+
+import base64
+import os
+import re
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from brainmri.artefacts import file_digest
+from brainmri.errors import BrainmriError
+from brainmri.reporting.style import DOTS_PER_INCH
+
+CSS_PIXELS_PER_INCH, POINTS_PER_INCH = 96, 72
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SVG_SIZE = re.compile(
+    rb'<svg[^>]*?\swidth="([\d.]+)pt"[^>]*?\sheight="([\d.]+)pt"|<svg[^>]*?\sheight="([\d.]+)pt"[^>]*?\swidth="([\d.]+)pt"'
+)
+
+
+@dataclass
+class Artefacts:
+    """The files that a page shows, each digested once.
+
+    Parameters
+    ----------
+    folder
+        The page's folder, which links are relative to.
+    shown
+        The links made so far, by path.
+    """
+
+    folder: Path
+    shown: dict[Path, dict] = field(default_factory=dict)
+
+    def link(self, path: Path) -> dict:
+        """Return ``href``, ``name`` and ``digest`` (SHA-256) of a file that the page cites.
+
+        Raises
+        ------
+        BrainmriError
+            If the file does not exist.
+        """
+        path = Path(path)
+        if path not in self.shown:
+            if not path.is_file():
+                raise BrainmriError(f"{path} does not exist: run the stage that makes it first.")
+            href = Path(os.path.relpath(path, self.folder)).as_posix()
+            self.shown[path] = {"href": quote(href), "name": path.as_posix(), "digest": file_digest(path)}
+        return self.shown[path]
+
+    def figure(self, path: Path, alt: str) -> dict:
+        """Return a figure as a data address, with its size in CSS pixels, its `alt` text and its link.
+
+        Raises
+        ------
+        BrainmriError
+            If the file is missing, or is no SVG or PNG as the figures' stages write them.
+        """
+        link = self.link(path)
+        content = Path(path).read_bytes()
+        width, height, kind = image_size(content, path)
+        source = f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+        return {"source": source, "width": width, "height": height, "alt": alt, "link": link}
+
+
+def image_size(content: bytes, path: Path) -> tuple[int, int, str]:
+    """Return width and height in CSS pixels, and the media type, of an SVG or PNG file's bytes."""
+    if content.startswith(PNG_SIGNATURE) and len(content) >= 24:
+        pixels = struct.unpack(">II", content[16:24])
+        width, height = (round(length * CSS_PIXELS_PER_INCH / DOTS_PER_INCH) for length in pixels)
+        return width, height, "image/png"
+    found = SVG_SIZE.search(content[:4000])
+    if not found:
+        raise BrainmriError(f"{path} is no figure of brainmri: delete it and run again.")
+    lengths = [float(length) for length in found.groups() if length]
+    if found.group(1) is None:
+        lengths.reverse()
+    width, height = (round(length * CSS_PIXELS_PER_INCH / POINTS_PER_INCH) for length in lengths)
+    return width, height, "image/svg+xml"

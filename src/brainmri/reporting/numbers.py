@@ -1,0 +1,133 @@
+"""Numbers as the page prints them: each with its interval, none without."""
+
+import math
+
+# Metrics that are shares and are printed in percent; the others keep their own scale.
+SHARES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_precision": "macro precision",
+    "macro_recall": "macro recall",
+    "macro_f1": "macro-F1",
+    "precision": "precision (PPV)",
+    "recall": "recall (sensitivity)",
+    "specificity": "specificity",
+    "negative_predictive_value": "NPV",
+    "f1": "F1",
+}
+OTHERS = {
+    "mcc": "MCC",
+    "cohen_kappa": "Cohen's kappa",
+    "macro_auroc": "macro AUROC",
+    "auroc": "AUROC",
+    "macro_average_precision": "macro average precision",
+    "average_precision": "average precision",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+}
+UNKNOWN = "–"
+
+
+def metric_title(name: str) -> str:
+    """Return a metric's name as people write it."""
+    return SHARES.get(name) or OTHERS.get(name) or name.replace("_", " ")
+
+
+def is_number(value) -> bool:
+    """Tell whether `value` is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Return a share (0–1) in percent, or a dash where there is none."""
+    return f"{100 * share:.{digits}f} %" if is_number(share) else UNKNOWN
+
+
+def decimal(value: float | None, digits: int = 3) -> str:
+    """Return a number with a fixed number of decimals, or a dash where there is none."""
+    return f"{value:.{digits}f}" if is_number(value) else UNKNOWN
+
+
+def points(difference: float) -> str:
+    """Return a difference of two shares in percentage points, with its sign."""
+    return f"{100 * difference:+.1f} points".replace("-", "−")
+
+
+def measured(name: str, entry: dict | None) -> dict:
+    """Return a metric with its interval, ready to print.
+
+    Parameters
+    ----------
+    name
+        The metric, which tells whether it is printed in percent.
+    entry
+        ``{"value", "low", "high"}`` as in ``metrics.json``; any of them, or all, may be None.
+
+    Returns
+    -------
+    dict
+        ``text`` (such as ``"93.1 %"``), ``range`` (such as ``"90.2–95.4"``, empty where unknown), and for
+        the small bar beside them ``value``, ``low`` and ``high`` (percent of the scale from 0 to 1, or None).
+    """
+    entry = entry or {}
+    value, low, high = (entry.get(key) for key in ("value", "low", "high"))
+    scale, digits = (100, 1) if name in SHARES else (1, 3)
+    text = percent(value) if name in SHARES else decimal(value)
+    known = is_number(low) and is_number(high)
+    limits = f"{scale * low:.{digits}f}–{scale * high:.{digits}f}" if known else ""
+    shown = is_number(value) and 0 <= value <= 1 and known and 0 <= low <= high <= 1 and name != "log_loss"
+    bar = None
+    if shown:
+        bar = {"value": round(100 * value, 2), "low": round(100 * low, 2), "high": round(100 * high, 2)}
+    return {
+        "name": name,
+        "text": text,
+        "range": limits,
+        "number": value if is_number(value) else None,
+        "bar": bar,
+    }
+
+
+def over_seeds(entries: list[dict | None]) -> dict:
+    """Return the mean of one metric over seeds, from the lowest low to the highest high.
+
+    The span is wider than any single interval, on purpose: images and seeds are two sources of spread.
+    """
+    known = [entry for entry in entries if entry and is_number(entry.get("value"))]
+    lows = [entry["low"] for entry in known if is_number(entry.get("low"))]
+    highs = [entry["high"] for entry in known if is_number(entry.get("high"))]
+    return {
+        "value": sum(entry["value"] for entry in known) / len(known) if known else None,
+        "low": min(lows) if lows else None,
+        "high": max(highs) if highs else None,
+    }
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration as people say it: ``4.2 s``, ``3 min 10 s``, ``2 h 05 min``."""
+    if not is_number(seconds):
+        return UNKNOWN
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def flattened(document: dict, prefix: str = "") -> list[tuple[str, str]]:
+    """Return a nested document as (dotted key, text) pairs; empty entries are left out, lists counted."""
+    pairs = []
+    for key, value in document.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            pairs += flattened(value, f"{name}.")
+        elif isinstance(value, list) and (
+            len(value) > 8 or any(isinstance(item, dict | list) for item in value)
+        ):
+            pairs.append((name, f"{len(value)} entries"))
+        elif isinstance(value, list):
+            pairs.append((name, ", ".join(map(str, value)) or "none"))
+        elif isinstance(value, bool):
+            pairs.append((name, "yes" if value else "no"))
+        elif value is not None and value != "":
+            pairs.append((name, f"{value:g}" if isinstance(value, float) else str(value)))
+    return pairs

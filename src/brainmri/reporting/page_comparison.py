@@ -1,0 +1,147 @@
+"""How models, protocols and published figures compare on the page, as plain dictionaries."""
+
+from brainmri.reporting.numbers import UNKNOWN, is_number, measured, metric_title, over_seeds, percent
+from brainmri.study import Study
+
+COMPARED = ("accuracy", "balanced_accuracy", "macro_f1", "mcc")
+
+
+def summary_tables(datasets: list[dict], splits: list[dict], runs: list[dict]) -> list[dict]:
+    """Return for each data set the table of models by splits, with the difference from leak-free numbers.
+
+    Parameters
+    ----------
+    datasets, splits, runs
+        What `dataset_context`, `split_context` and `run_context` returned.
+    """
+    tables = []
+    for dataset in datasets:
+        own = [split for split in splits if split["dataset"] == dataset["name"]]
+        # Leak-free first: the number to believe is the first one read.
+        own.sort(key=lambda split: not split["leakage"]["free"])
+        base = next((split["name"] for split in own if split["leakage"]["free"]), None)
+        models = list(dict.fromkeys(run["model"] for run in runs if run["dataset"] == dataset["name"]))
+        rows = [
+            {"model": model, "cells": [summary_cell(runs, split, model, base) for split in own]}
+            for model in models
+        ]
+        columns = [split_column(split, runs) for split in own]
+        tables.append({"dataset": dataset["name"], "columns": columns, "rows": rows, "base": base})
+    return tables
+
+
+def runs_of(runs: list[dict], dataset: str, split: str | None, model: str) -> list[dict]:
+    """Return the trainings of one model on one split, one for each seed."""
+    wanted = (dataset, split, model)
+    return [run for run in runs if (run["dataset"], run["split"], run["model"]) == wanted]
+
+
+def split_column(split: dict, runs: list[dict]) -> dict:
+    """Return the head of a split's column: protocol, images, groups and leakage."""
+    first = next(run for run in runs if (run["dataset"], run["split"]) == (split["dataset"], split["name"]))
+    return {key: split[key] for key in ("name", "protocol", "leakage")} | {
+        "images": first["images"],
+        "groups": first["groups"],
+    }
+
+
+def summary_cell(runs: list[dict], split: dict, model: str, base: str | None) -> dict:
+    """Return accuracy and macro-F1 over seeds, and how far they lie from those of the leak-free split."""
+    own = runs_of(runs, split["dataset"], split["name"], model)
+    reference = runs_of(runs, split["dataset"], base, model) if base not in (None, split["name"]) else []
+    cell = {"seeds": len(own)}
+    for metric in ("accuracy", "macro_f1"):
+        entry = over_seeds([run["test"].get(metric) for run in own])
+        against = over_seeds([run["test"].get(metric) for run in reference])["value"]
+        cell[metric] = measured(metric, entry)
+        known = is_number(entry["value"]) and is_number(against)
+        cell[f"{metric}_difference"] = entry["value"] - against if known else None
+    return cell
+
+
+def best_leak_free(table: dict, splits: list[dict], runs: list[dict]) -> dict | None:
+    """Return the model to name first: best by macro-F1 on validation, told by its test numbers.
+
+    Choosing by the test part would flatter the model that is chosen.
+    """
+    dataset, base = table["dataset"], table["base"]
+    if base is None:
+        return None
+    split = next(split for split in splits if (split["dataset"], split["name"]) == (dataset, base))
+
+    def validation(model: str) -> float:
+        own = runs_of(runs, dataset, base, model)
+        value = over_seeds([run["val"].get("macro_f1") for run in own])["value"]
+        return value if value is not None else -1.0
+
+    model = max((row["model"] for row in table["rows"]), key=validation)
+    own = runs_of(runs, dataset, base, model)
+    metrics = {name: over_seeds([run["test"].get(name) for run in own]) for name in ("macro_f1", "accuracy")}
+    return {
+        "dataset": dataset,
+        "split": base,
+        "protocol": split["protocol"],
+        "model": model,
+        "seeds": [run["seed"] for run in own],
+        "images": own[0]["images"],
+        "groups": own[0]["groups"],
+        "validation": percent(validation(model)) if validation(model) >= 0 else UNKNOWN,
+        "anchor": own[0]["anchor"],
+        "link": own[0]["links"]["metrics"],
+        **{name: measured(name, entry) for name, entry in metrics.items()},
+    }
+
+
+def comparison_rows(runs: list[dict], splits: list[dict]) -> list[dict]:
+    """Return one row a training for the sortable table."""
+    free = {(split["dataset"], split["name"]): split["leakage"]["free"] for split in splits}
+    return [
+        {
+            **{
+                key: run[key] for key in ("dataset", "split", "protocol", "model", "seed", "images", "groups")
+            },
+            "anchor": run["anchor"],
+            "free": free[run["dataset"], run["split"]],
+            "values": [measured(name, run["test"].get(name)) for name in COMPARED],
+            "error": (run["test"].get("calibration") or {}).get("ece_after"),
+        }
+        for run in runs
+    ]
+
+
+def claim_rows(study: Study, runs: list[dict], tables: list[dict]) -> list[dict]:
+    """Return the published figures, each beside ours under the same protocol and beside the leak-free one."""
+    bases = {table["dataset"]: table["base"] for table in tables}
+    rows = []
+    for claim in study.claims:
+        metric = claim.get("metric") or "accuracy"
+        value = claim.get("value")
+        # Some write a figure in percent.
+        value = value / 100 if is_number(value) and value > 1.5 else value
+        own = [run for run in runs if run["model"] == claim.get("model")]
+        own = [run for run in own if claim.get("dataset") in (None, run["dataset"])]
+        for dataset in dict.fromkeys(run["dataset"] for run in own) or [claim.get("dataset")]:
+            here = [run for run in own if run["dataset"] == dataset]
+            same = [run for run in here if run["protocol"] == claim.get("protocol")]
+            free = [run for run in here if run["split"] == bases.get(dataset)]
+            rows.append(
+                {
+                    "system": claim.get("system", UNKNOWN),
+                    "model": claim.get("model", UNKNOWN),
+                    "dataset": dataset or UNKNOWN,
+                    "protocol": claim.get("protocol") or "not said",
+                    "metric": metric_title(metric),
+                    "claimed": measured(metric, {"value": value})["text"],
+                    "same": claim_cell(metric, same),
+                    "free": claim_cell(metric, free),
+                    "remark": claim.get("remark") or claim.get("source") or "",
+                }
+            )
+    return rows
+
+
+def claim_cell(metric: str, runs: list[dict]) -> dict:
+    """Return our value of a claimed metric over seeds, with the size of the test part."""
+    value = measured(metric, over_seeds([run["test"].get(metric) for run in runs]))
+    sizes = sorted({(run["images"], run["groups"]) for run in runs})
+    return {**value, "sizes": "; ".join(f"{images} images, {groups} groups" for images, groups in sizes)}

@@ -1,0 +1,233 @@
+"""What the page says of data sets and their splits, as plain dictionaries."""
+
+import pandas as pd
+
+from brainmri.artefacts import read_json, read_parquet
+from brainmri.reporting.embedding import Artefacts
+from brainmri.reporting.numbers import flattened, is_number, percent
+from brainmri.reporting.style import PART_TITLES, class_title, parts_present
+from brainmri.study import Study
+
+UNSPLIT = "no source split"
+
+
+def dataset_context(study: Study, dataset: str, artefacts: Artefacts) -> dict:
+    """Return what the page says of a data set.
+
+    Parameters
+    ----------
+    study
+        The study.
+    dataset
+        The data set's name.
+    artefacts
+        Collects the files that are shown.
+    """
+    folder, figures = study.data_folder(dataset), study.dataset_figures(dataset)
+    paths = {name: folder / name for name in ("fetch.json", "inventory.parquet", "audit.json")}
+    paths["crops"] = folder / f"crops_{max(study.image_sizes())}.parquet"
+    inventory, crops = read_parquet(paths["inventory.parquet"]), read_parquet(paths["crops"])
+    audit = read_json(paths["audit.json"])
+    usable = inventory[inventory["status"] == "ok"]
+    patients = int(usable["patient_id"].nunique())
+    return {
+        "name": dataset,
+        "provenance": flattened(read_json(paths["fetch.json"])),
+        "files": len(inventory),
+        "usable": len(usable),
+        "patients": patients,
+        "counts": class_counts(inventory, study.class_names),
+        "rejected": rejected_files(inventory),
+        "audit": audit_context(audit),
+        "fallbacks": int(crops["fallback"].sum()),
+        "crops": len(crops),
+        "samples": artefacts.figure(figures / "samples.png", f"Random images of each class of {dataset}"),
+        "before_after": artefacts.figure(
+            figures / "crops.png", f"Images of {dataset} with their crop box, beside the images as stored"
+        ),
+        "links": {name.split(".")[0]: artefacts.link(path) for name, path in paths.items()},
+    }
+
+
+def class_counts(inventory: pd.DataFrame, class_names: list[str]) -> dict:
+    """Return the usable images by class and source split, with what may give a class away.
+
+    Parameters
+    ----------
+    inventory
+        ``inventory.parquet``.
+    class_names
+        The study's classes; other labels follow.
+    """
+    table = inventory.assign(
+        label=inventory["label"].astype(object).where(inventory["label"].notna(), ""),
+        source_split=inventory["source_split"]
+        .astype(object)
+        .where(inventory["source_split"].notna(), UNSPLIT),
+    )
+    is_ok = table["status"] == "ok"
+    sources = sorted(table.loc[is_ok, "source_split"].unique(), key=lambda name: (name == "test", name))
+    labels = [name for name in class_names if (table["label"] == name).any()]
+    labels += sorted(set(table["label"]) - set(labels))
+    rows = []
+    for label in labels:
+        files = table[table["label"] == label]
+        ok = files[is_ok[files.index]]
+        rows.append(
+            {
+                "name": class_title(label) if label else "no label",
+                "sources": [int((ok["source_split"] == source).sum()) for source in sources],
+                "usable": len(ok),
+                "rejected": len(files) - len(ok),
+                "sizes": len(ok[["width", "height"]].drop_duplicates()),
+                "colour": percent((ok["channels"] > 1).mean() if len(ok) else None),
+            }
+        )
+    return {"sources": sources, "rows": rows}
+
+
+def rejected_files(inventory: pd.DataFrame) -> list[dict]:
+    """Return the files that are not used, counted by status and reason, with an example of each."""
+    rejected = inventory[inventory["status"] != "ok"]
+    rejected = rejected.assign(reason=rejected["reason"].fillna(""))
+    return [
+        {"status": status, "reason": reason, "count": len(files), "example": files["image_id"].min()}
+        for (status, reason), files in rejected.groupby(["status", "reason"])
+    ]
+
+
+def audit_context(audit: dict) -> dict:
+    """Return what an audit found; keys that it lacks are left out, not taken for zero.
+
+    Parameters
+    ----------
+    audit
+        The content of ``audit.json``.
+    """
+    pairs = audit.get("pairs")
+    if pairs is None and ("copies_within" in audit or "copies_across" in audit):
+        within, across = audit.get("copies_within") or {}, audit.get("copies_across") or {}
+        pairs = {
+            kind: {"within": within.get(kind), "across": across.get(kind)} for kind in {**within, **across}
+        }
+    copied = audit.get("test_images_with_train_copy") or {}
+    conflicts = audit.get("label_conflicts")
+    conflicts = conflicts.get("images") if isinstance(conflicts, dict) else conflicts
+    shown = ("images", "distinct_by_pixels", "patients", "groups", "largest_group")
+    facts = [(name.replace("_", " "), audit[name]) for name in shown if is_number(audit.get(name))]
+    shortcut = audit.get("metadata_shortcut_accuracy")
+    if is_number(shortcut):
+        facts.append(("accuracy from file metadata alone", percent(shortcut)))
+    elif isinstance(shortcut, dict):
+        facts += [(f"file metadata alone: {name}", text) for name, text in flattened(shortcut)]
+    return {
+        "kinds_searched": audit.get("kinds_searched"),
+        "pairs": [{"kind": kind, **counts} for kind, counts in (pairs or {}).items()],
+        "copied": [line for name, counts in copied.items() for line in copied_lines(name, counts)],
+        "label_conflicts": conflicts if is_number(conflicts) else None,
+        "facts": facts,
+    }
+
+
+def copied_lines(name: str, counts) -> list[dict]:
+    """Return how many test images have a copy in the training part, in all and per class."""
+    if is_number(counts):
+        return [
+            {"what": name.replace("_", " "), "class": "all", "count": int(counts), "of": None, "share": ""}
+        ]
+    if not isinstance(counts, dict):
+        return []
+    return [
+        {
+            "what": name.replace("_", " "),
+            "class": class_title(label),
+            "count": entry["count"],
+            "of": entry.get("of"),
+            "share": percent(entry.get("share")),
+        }
+        for label, entry in counts.items()
+        if isinstance(entry, dict) and is_number(entry.get("count"))
+    ]
+
+
+def split_context(study: Study, dataset: str, split: str, artefacts: Artefacts) -> dict:
+    """Return what the page says of a split, its leakage counted from the manifest itself.
+
+    Parameters
+    ----------
+    study
+        The study.
+    dataset, split
+        The names.
+    artefacts
+        Collects the files that are shown.
+    """
+    path = study.split_folder(dataset, split) / "manifest.parquet"
+    manifest = read_parquet(path)
+    figure = study.split_figures(dataset, split) / "class_counts.svg"
+    excluded = manifest[manifest["split"] == "excluded"]
+    reasons = excluded["reason"].fillna("no reason given").value_counts()
+    return {
+        "dataset": dataset,
+        "name": split,
+        "protocol": study.splits[split].get("protocol", split),
+        "settings": flattened(study.splits[split]),
+        "parts": [
+            part_context(manifest, part, study.class_names) for part in parts_present(manifest["split"])
+        ],
+        "class_names": [class_title(name) for name in study.class_names],
+        "excluded": [{"reason": reason, "count": int(count)} for reason, count in reasons.items()],
+        "leakage": leakage(manifest),
+        "figure": artefacts.figure(figure, f"Images of each class in each part of {dataset}, split {split}"),
+        "link": artefacts.link(path),
+    }
+
+
+def part_context(manifest: pd.DataFrame, part: str, class_names: list[str]) -> dict:
+    """Return the images and groups of one part, by class."""
+    rows = manifest[manifest["split"] == part]
+    counts = rows["label"].value_counts()
+    return {
+        "name": part,
+        "title": PART_TITLES.get(part, part),
+        "images": len(rows),
+        "groups": int(rows["group_id"].nunique()),
+        "classes": [
+            {"count": int(counts.get(name, 0)), "share": percent(counts.get(name, 0) / len(rows))}
+            for name in class_names
+        ],
+    }
+
+
+def leakage(manifest: pd.DataFrame) -> dict:
+    """Count what lies on both sides of a split: groups, and images whose group others were trained on.
+
+    Parameters
+    ----------
+    manifest
+        ``manifest.parquet``; excluded rows do not count.
+
+    Returns
+    -------
+    dict
+        ``groups`` (in all), ``straddling`` (groups in more than one part), ``test`` (test images),
+        ``test_in_train``, ``test_in_val`` (those whose group is in that part too), ``val``,
+        ``val_in_train``, and ``free``: whether no test image has a relative in training or validation.
+    """
+    used = manifest[(manifest["split"] != "excluded") & manifest["group_id"].notna()]
+    members = {part: set(used.loc[used["split"] == part, "group_id"]) for part in ("train", "val", "test")}
+    group_of = {part: used.loc[used["split"] == part, "group_id"] for part in ("val", "test")}
+    parts_of_group = used[["group_id", "split"]].drop_duplicates()["group_id"].value_counts()
+    in_train = group_of["test"].isin(members["train"])
+    in_val = group_of["test"].isin(members["val"])
+    return {
+        "groups": int(used["group_id"].nunique()),
+        "straddling": int((parts_of_group > 1).sum()),
+        "test": len(group_of["test"]),
+        "test_in_train": int(in_train.sum()),
+        "test_in_train_share": percent(in_train.mean() if len(in_train) else None),
+        "test_in_val": int(in_val.sum()),
+        "val": len(group_of["val"]),
+        "val_in_train": int(group_of["val"].isin(members["train"]).sum()),
+        "free": bool(len(in_train)) and not (in_train | in_val).any(),
+    }

@@ -1,0 +1,126 @@
+"""What a reader must know before believing a number: the warnings at the top of the page."""
+
+from brainmri.reporting.numbers import is_number, percent
+from brainmri.reporting.style import class_title
+
+ALARM_FROM = 0.99
+FEW_GROUPS = 30
+# The audit can look for more than equal files; what it did not look for, it did not find.
+INEXACT_KINDS = ("near", "mirrored", "rotated", "affine")
+
+
+def warnings_of(datasets: list[dict], splits: list[dict], runs: list[dict]) -> list[dict]:
+    """Return the warnings, the gravest first: each a `level` (alarm, warning, note), `where` and `text`.
+
+    Parameters
+    ----------
+    datasets, splits, runs
+        What `dataset_context`, `split_context` and `run_context` returned.
+    """
+    found = [line for split in splits for line in (*alarms(split, runs), *split_warnings(split, runs))]
+    found += [line for dataset in datasets for line in dataset_warnings(dataset, splits)]
+    order = {"alarm": 0, "warning": 1, "note": 2}
+    return sorted(found, key=lambda line: order[line["level"]])
+
+
+def alarms(split: dict, runs: list[dict]) -> list[dict]:
+    """Return an alarm where models score so high that a leak or a shortcut is the likelier reason."""
+    own = [run for run in runs if (run["dataset"], run["split"]) == (split["dataset"], split["name"])]
+    high = []
+    for run in own:
+        values = [(run["test"].get(metric) or {}).get("value") for metric in ("accuracy", "macro_f1")]
+        values = [value for value in values if is_number(value)]
+        if values and max(values) >= ALARM_FROM:
+            high.append(f"{run['title']} ({percent(max(values))})")
+    if not high:
+        return []
+    text = (
+        f"{', '.join(high)}: a test accuracy or macro-F1 of 99 % or more is an alarm, not a success. "
+        "Look for copies, shortcuts and an easy data set before believing it."
+    )
+    return [{"level": "alarm", "where": place(split), "text": text}]
+
+
+def split_warnings(split: dict, runs: list[dict]) -> list[dict]:
+    """Return what the manifest and the metrics say against the numbers of a split."""
+    leakage, found = split["leakage"], []
+    test, val = f"{leakage['test']} test images", f"{leakage['val']} validation images"
+
+    def add(level: str, text: str) -> None:
+        found.append({"level": level, "where": place(split), "text": text})
+
+    if leakage["test_in_train"]:
+        add(
+            "warning",
+            f"The {split['protocol']} protocol tests on images whose patient or copy is in training: "
+            f"{leakage['test_in_train']} of {test} ({leakage['test_in_train_share']}). "
+            "Its numbers are too high.",
+        )
+    if leakage["test_in_val"]:
+        add(
+            "warning",
+            f"{leakage['test_in_val']} of {test} have their patient or copy in validation, "
+            "which chose the epoch and the temperature.",
+        )
+    if leakage["val_in_train"]:
+        add(
+            "note",
+            f"{leakage['val_in_train']} of {val} have their patient or copy in training: "
+            "validation flatters, and early stopping comes late.",
+        )
+    own = [run for run in runs if (run["dataset"], run["split"]) == (split["dataset"], split["name"])]
+    groups = own[0]["groups"] if own else None
+    if is_number(groups) and groups < FEW_GROUPS:
+        add(
+            "note",
+            f"The test part has only {groups} groups: intervals are wide, small differences mean nothing.",
+        )
+    single = own[0]["test"].get("single_group_classes") if own else None
+    if single:
+        add(
+            "warning",
+            f"All test images of {', '.join(map(class_title, single))} belong to one group: "
+            "no interval can be told for that class.",
+        )
+    return found
+
+
+def dataset_warnings(dataset: dict, splits: list[dict]) -> list[dict]:
+    """Return what the inventory and the audit say against a data set."""
+    name, audit, found = dataset["name"], dataset["audit"], []
+
+    def add(level: str, text: str) -> None:
+        found.append({"level": level, "where": name, "text": text})
+
+    if not any(split["leakage"]["free"] for split in splits if split["dataset"] == name):
+        add("alarm", "No split of this data set is free of leaks: no number here says how good a model is.")
+    if not dataset["patients"]:
+        add(
+            "warning",
+            "No patient ids: groups hold copies only. Slices of one patient may lie on both sides of every "
+            "split, so even the grouped numbers may be too high.",
+        )
+    for line in audit["copied"]:
+        if line["class"] == "all" and line["count"]:
+            of = f" of {line['of']} images ({line['share']})" if line["of"] else " images"
+            add(
+                "warning",
+                f"In the source's own test part, {line['count']}{of} are copies of training images "
+                f"({line['what']}).",
+            )
+    if audit["label_conflicts"]:
+        add("warning", f"{audit['label_conflicts']} images have a copy that carries another label.")
+    searched = audit["kinds_searched"]
+    missing = [kind for kind in INEXACT_KINDS if searched is not None and kind not in searched]
+    if missing:
+        kinds = f"{', '.join(missing)} copies"
+        add("note", f"The audit did not look for {kinds}: there may be more leakage than is shown.")
+    rejected = dataset["files"] - dataset["usable"]
+    if rejected:
+        add("note", f"{rejected} of {dataset['files']} files are not used; the reasons are under Data.")
+    return found
+
+
+def place(split: dict) -> str:
+    """Return how the page names a split."""
+    return f"{split['dataset']}, {split['name']}"
