@@ -108,7 +108,7 @@ def load_model(path: Path, metadata: Path | None = None) -> tuple[Classifier, di
     model = build_model(design, class_count)
     model.mean, model.std = mean, std
     load_weights(model, state, path)
-    return model.eval().to(memory_format=torch.channels_last), document
+    return model.eval(), document
 
 
 def weights_path(path: Path) -> Path:
@@ -197,7 +197,7 @@ def predict_logits(
     array of float32, shape (N, C)
     """
     place = resolve_device(device) if isinstance(device, str) else device
-    model.eval().to(place)
+    model.eval().to(place, memory_format=torch.channels_last)
     batches = []
     with torch.inference_mode():
         for start in range(0, len(images), batch_size):

@@ -101,8 +101,9 @@ def part_of(table: pd.DataFrame, position: dict[int, int], name: str, manifest: 
             f"{manifest} has no image in its part '{name}': training needs one to learn from and one to "
             f"choose by. Raise the share of {name} in the split's settings."
         )
-    labels = table["label_index"].map(position).to_numpy(np.int64)
-    return Part(table["row"].to_numpy(np.int64), labels)
+    # Copies: what pandas gives is read only, which torch does not take.
+    labels = np.array(table["label_index"].map(position), np.int64)
+    return Part(np.array(table["row"], np.int64), labels)
 
 
 def measure_normalisation(data: TrainingData) -> tuple[float, float]:
