@@ -1,36 +1,23 @@
-"""A synthetic data set with known truth: brain slices that could pass for MRI, and the faults of real sets."""
+"""A synthetic data set with known truth: slices that could pass for MRI, and real sets' faults."""
 
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
 
 import cv2
-import numpy as np
-import pandas as pd
 
-from brainmri.artefacts import write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.progress import progress
-from brainmri.sources.synthetic.names import patient_name
-from brainmri.sources.synthetic.plan import PlannedFile, plan_files
-from brainmri.sources.synthetic.planted import (
-    STATUS,
-    as_json,
-    broken_bytes,
-    draw_transform,
-    jpeg,
-    transformed,
-)
+from brainmri.sources.synthetic.files import PatientTask, write_patient
+from brainmri.sources.synthetic.plan import plan_files
 from brainmri.sources.synthetic.settings import PhantomSettings, check_range
-from brainmri.sources.synthetic.slices import Slice, draw_slices
-from brainmri.sources.synthetic.truth import TRUTH_SCHEMA, image_truth
 
 SMALL = 48  # up to so many images, starting processes costs more than it gains
 
@@ -71,7 +58,7 @@ def phantom(
     size
         Pixels a side.
     layout
-        Whose folders and file names to imitate; plain names tell the patient (P0007_02.jpg).
+        Whose folders and file names to imitate; plain names tell the patient (P0007_axial_02.jpg).
     seed
         Another seed, other patients.
     split_by
@@ -118,14 +105,10 @@ def phantom(
         raise BrainmriError(f"Cannot write beside {output}: {error.strerror or error}.") from error
     try:
         rows = _write_all(temporary, settings, workers)
-        table = pd.DataFrame(rows, columns=TRUTH_SCHEMA.names).sort_values("image_id")
-        inside = truth is None
-        write_parquet(
-            table,
-            temporary / "truth.parquet" if inside else truth,
-            config=asdict(settings),
-            schema=TRUTH_SCHEMA,
-        )
+        # Imported here, after the workers have begun: it brings in the table libraries.
+        from brainmri.sources.synthetic.truth import write_truth
+
+        write_truth(rows, temporary / "truth.parquet" if truth is None else Path(truth), asdict(settings))
         temporary.chmod(0o755)
         temporary.replace(output)
     except OSError as error:
@@ -139,7 +122,7 @@ def _write_all(root: Path, settings: PhantomSettings, workers: int) -> list[dict
     plan = plan_files(settings)
     for folder in sorted({str(Path(file.image_id).parent) for files in plan for file in files}):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    tasks = [_Task(str(root), settings, patient, files) for patient, files in enumerate(plan)]
+    tasks = [PatientTask(str(root), settings, patient, files) for patient, files in enumerate(plan)]
     total = sum(map(len, plan))
     workers = min(workers or len(os.sched_getaffinity(0)), len(tasks))
     rows = []
@@ -150,80 +133,15 @@ def _write_all(root: Path, settings: PhantomSettings, workers: int) -> list[dict
     return rows
 
 
-@dataclass(frozen=True)
-class _Task:
-    root: str
-    settings: PhantomSettings
-    patient: int
-    files: list[PlannedFile]
-
-
-def _drawn(tasks: list[_Task], workers: int) -> Iterator[list[dict]]:
+def _drawn(tasks: list[PatientTask], workers: int) -> Iterator[list[dict]]:
     """Yield the truth rows of each patient in order, drawn by so many processes."""
     if workers == 1:
-        yield from map(_write_patient, tasks)
+        yield from map(write_patient, tasks)
         return
     with ProcessPoolExecutor(workers, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
         waiting = iter(tasks)
         # A bounded number of patients is on its way, so that a long run stays small.
-        running = [pool.submit(_write_patient, task) for task in islice(waiting, 4 * workers)]
+        running = [pool.submit(write_patient, task) for task in islice(waiting, 4 * workers)]
         while running:
             yield running.pop(0).result()
-            running += [pool.submit(_write_patient, task) for task in islice(waiting, 1)]
-
-
-def _write_patient(task: _Task) -> list[dict]:
-    """Draw one patient, write the files, return the rows of the truth table."""
-    by_slice: dict[int, list[PlannedFile]] = {}
-    for file in task.files:
-        by_slice.setdefault(file.slice_index, []).append(file)
-    settings = task.settings
-    label = task.files[0].label
-    rows = []
-    for drawn in draw_slices(
-        settings.seed, task.patient, label, settings.slices, settings.size, settings.vary_size
-    ):
-        original, *planted = by_slice[drawn.index]
-        quality = int(np.random.default_rng(original.draw).integers(75, 96))
-        data = jpeg(drawn.image, original.channels, quality)
-        (Path(task.root) / original.image_id).write_bytes(data)
-        rows.append(
-            _row(original, drawn) | image_truth(drawn.head, drawn.lesion) | {"channels": original.channels}
-        )
-        for file in planted:
-            content, columns = _planted(file, drawn, data, quality)
-            (Path(task.root) / file.image_id).write_bytes(content)
-            rows.append(_row(file, drawn) | columns)
-    return rows
-
-
-def _planted(file: PlannedFile, drawn: Slice, data: bytes, quality: int) -> tuple[bytes, dict]:
-    """Return the content of a planted file and its truth columns."""
-    if file.planted in STATUS:
-        return broken_bytes(file.planted, data), {"status": STATUS[file.planted]}
-    rng = np.random.default_rng(file.draw)
-    transform = draw_transform(rng, file.planted, *drawn.image.shape)
-    columns = {"channels": file.channels, "transform": as_json(transform)}
-    if file.planted == "bytes":
-        return data, columns | image_truth(drawn.head, drawn.lesion)
-    seen = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-    masks = [transformed(mask.astype(np.uint8) * 255, transform) > 127 for mask in (drawn.head, drawn.lesion)]
-    # Another quality than the original's, so that the bytes differ even where the pixels hardly do.
-    again = int(rng.choice([q for q in range(80, 98) if q != quality]))
-    return jpeg(transformed(seen, transform), file.channels, again), columns | image_truth(*masks)
-
-
-def _row(file: PlannedFile, drawn: Slice) -> dict:
-    """Return the columns that any file has."""
-    return {
-        "image_id": file.image_id,
-        "patient_id": patient_name(file.patient),
-        "slice_index": file.slice_index,
-        "plane": drawn.plane,
-        "label": file.label,
-        "labelled": file.labelled,
-        "source_split": file.source_split,
-        "planted": file.planted,
-        "copy_of": file.copy_of,
-        "status": "ok",
-    }
+            running += [pool.submit(write_patient, task) for task in islice(waiting, 1)]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from brainmri.sources.synthetic.canvas import Canvas, blob, mirrored, offset, smooth
-from brainmri.sources.synthetic.cortex import coarse_points, paint_cortex, paint_folia, paint_soft_tissue
+from brainmri.sources.synthetic.cortex import paint_cortex, paint_folia, paint_soft_tissue
 from brainmri.sources.synthetic.patient import Patient
 from brainmri.sources.synthetic.scene import (
     Scene,
@@ -14,6 +14,7 @@ from brainmri.sources.synthetic.scene import (
     paint_vessels,
     wavy,
 )
+from brainmri.sources.synthetic.texture import Grid, slice_grid
 
 # Outlines are tables of points in head units: one outline a line reads best.
 # ruff: noqa: E501
@@ -37,18 +38,19 @@ def draw_axial(canvas: Canvas, patient: Patient, level: float, rng: np.random.Ge
     rng : numpy.random.Generator
         Of this slice: vessels.
     """
-    points = coarse_points(canvas, "axial", level)
+    frame = canvas.frame
+    grid = slice_grid("axial", frame.matrix, level, frame.height, frame.width)
     if level < -0.13:
-        return _draw_low(canvas, patient, level, points, rng)
+        return _draw_low(canvas, patient, level, grid, rng)
     size = np.sqrt(np.clip(1 - max(level - 0.1, 0) ** 2 / 0.78**2, 0.15, 1))
     inner = smooth(CAVITY * size)
-    thickness = wavy(inner, patient.scalp, patient.drift, level + 3)
+    thickness = wavy(inner, 0.75 * patient.scalp, patient.drift, level + 3)
     rim = offset(inner, wavy(inner, patient.bone, patient.drift, level) + thickness + 0.02)
-    head = paint_scalp(canvas, patient, rim)
+    head = paint_scalp(canvas, patient, grid, rim)
     paint_skull(canvas, patient, inner, level)
     surface = offset(inner, -patient.gap)
     brain = canvas.mask(surface)
-    paint_cortex(canvas, patient, points, brain)
+    paint_cortex(canvas, patient, grid, brain)
     paint_dura(canvas, patient, inner)
     if level < 0.03:
         _paint_midbrain(canvas, patient)
@@ -58,7 +60,7 @@ def draw_axial(canvas: Canvas, patient: Patient, level: float, rng: np.random.Ge
         _paint_ventricle_bodies(canvas, patient, (level - 0.27) / 0.21)
     _paint_falx(canvas, patient, level, size)
     paint_vessels(canvas, patient, surface, rng)
-    return Scene(canvas, points, head, brain, rim, (0.0, 0.17))
+    return Scene(canvas, grid, head, brain, rim, (0.0, 0.17))
 
 
 def _paint_falx(canvas: Canvas, patient: Patient, level: float, size: float) -> None:
@@ -123,25 +125,25 @@ def _paint_midbrain(canvas: Canvas, patient: Patient) -> None:
     canvas.line([(0, -0.24), (0.01, -0.40), (0, -0.60)], 0.5 * (csf + tissue["gray"]), 0.014)
 
 
-def _draw_low(canvas: Canvas, patient: Patient, level: float, points: np.ndarray, rng) -> Scene:
+def _draw_low(canvas: Canvas, patient: Patient, level: float, grid: Grid, rng) -> Scene:
     tissue = patient.tissue
-    rim = smooth(LOW_FACE + [0, -0.02])
-    head = paint_scalp(canvas, patient, rim)
+    rim = smooth(LOW_FACE - (0, 0.02))
+    head = paint_scalp(canvas, patient, grid, rim)
     flesh = canvas.mask(offset(rim, -patient.scalp))
-    paint_soft_tissue(canvas, patient, points * 1.6, flesh, tissue["muscle"], tissue["fat"] * 0.8)
+    paint_soft_tissue(canvas, patient, grid.stretched(1.6), flesh, tissue["muscle"], tissue["fat"] * 0.8)
     inner = smooth(LOW_CAVITY)
     paint_skull(canvas, patient, inner, level)
-    _paint_face(canvas, patient, points)
+    _paint_face(canvas, patient, grid)
     side = smooth([(0.14, 0.30), (0.28, 0.45), (0.48, 0.42), (0.60, 0.22), (0.65, 0), (0.63, -0.20), (0.42, -0.16), (0.24, -0.02), (0.13, 0.10)])
     rear = smooth(mirrored([(0, -0.02), (0.12, -0.01), (0.24, -0.12), (0.46, -0.28), (0.60, -0.40), (0.56, -0.60), (0.40, -0.76), (0.2, -0.85), (0, -0.85)]))
     masks = [canvas.mask(side), canvas.mask(side * [-1, 1]), canvas.mask(rear)]
     canvas.area(smooth(mirrored([(0, 0.30), (0.2, 0.2), (0.5, -0.1), (0.67, -0.2), (0.62, -0.40), (0.4, -0.3), (0.16, -0.08), (0, 0.0)])), tissue["bone"] + 12)
     petrous = canvas.mask(smooth([(0.30, -0.10), (0.48, -0.17), (0.66, -0.20), (0.68, -0.36), (0.55, -0.34), (0.36, -0.22)]))
     petrous = np.maximum(petrous, canvas.mask(smooth([(0.30, -0.10), (0.48, -0.17), (0.66, -0.20), (0.68, -0.36), (0.55, -0.34), (0.36, -0.22)]) * [-1, 1]))
-    paint_soft_tissue(canvas, patient, points * 2.6, petrous, tissue["air"], tissue["mucosa"] * 0.6)
+    paint_soft_tissue(canvas, patient, grid.stretched(2.6), petrous, tissue["air"], tissue["mucosa"] * 0.6)
     for mask in masks[:2]:
-        paint_cortex(canvas, patient, points, mask, 0.7)
-    paint_folia(canvas, patient, points, masks[2], (0.0, -0.05))
+        paint_cortex(canvas, patient, grid, mask, 0.7)
+    paint_folia(canvas, patient, grid, masks[2], (0.0, -0.05))
     white = 0.5 * (tissue["white"] + tissue["gray"])
     csf = tissue["csf"]
     canvas.fill(mirrored([(0, 0.04), (0.12, 0.03), (0.19, -0.06), (0.17, -0.18), (0, -0.20)]), csf)
@@ -154,7 +156,7 @@ def _draw_low(canvas: Canvas, patient: Patient, level: float, points: np.ndarray
         canvas.line([(sign * 0.08, -0.86), (sign * 0.35, -0.78), (sign * 0.56, -0.58)], tissue["vessel"], 0.022)
     paint_vessels(canvas, patient, rear, rng)
     brain = np.maximum.reduce(masks)
-    return Scene(canvas, points, head, brain, rim, (0.0, 0.21))
+    return Scene(canvas, grid, head, brain, rim, (0.0, 0.21))
 
 
 def _paint_sella(canvas: Canvas, patient: Patient) -> None:
@@ -166,7 +168,7 @@ def _paint_sella(canvas: Canvas, patient: Patient) -> None:
         canvas.fill(blob((sign * 0.10, 0.19), (0.026, 0.030)), 0.5 * tissue["vessel"] + 8)  # carotids
 
 
-def _paint_face(canvas: Canvas, patient: Patient, points: np.ndarray) -> None:
+def _paint_face(canvas: Canvas, patient: Patient, grid: Grid) -> None:
     tissue = patient.tissue
     canvas.pair([(0.15, 0.90), (0.32, 0.96), (0.56, 0.82), (0.54, 0.62), (0.30, 0.40), (0.14, 0.34), (0.13, 0.6)], tissue["bone"])
     canvas.pair([(0.17, 0.88), (0.32, 0.93), (0.52, 0.80), (0.50, 0.64), (0.28, 0.44), (0.155, 0.38), (0.15, 0.6)], tissue["fat"])
@@ -178,7 +180,7 @@ def _paint_face(canvas: Canvas, patient: Patient, points: np.ndarray) -> None:
         canvas.fill(blob((sign * 0.335, 0.775), (0.122, 0.122)), tissue["globe"])
         canvas.fill(blob((sign * 0.335, 0.872), (0.050, 0.026)), tissue["lens"])
     nose = canvas.mask(smooth(mirrored([(0, 0.98), (0.09, 0.92), (0.12, 0.70), (0.12, 0.45), (0, 0.40)])))
-    paint_soft_tissue(canvas, patient, points * [2.5, 0.9, 1], nose, tissue["air"], tissue["mucosa"])
+    paint_soft_tissue(canvas, patient, grid.stretched([2.5, 0.9, 1]), nose, tissue["air"], tissue["mucosa"])
     canvas.line([(0, 1.0), (0.005, 0.7), (0, 0.42)], tissue["mucosa"] * 0.8, 0.014)  # septum
     sinus = patient.sinus
     canvas.fill(mirrored([(0, 0.44), (0.09 * sinus, 0.43), (0.10 * sinus, 0.36), (0, 0.34)]), tissue["air"])

@@ -176,9 +176,18 @@ class Canvas:
         cv2.fillPoly(mask, [self._fixed(curve)], 255, cv2.LINE_AA, SHIFT)
         return mask
 
-    def blend(self, values: np.ndarray, mask: np.ndarray) -> None:
-        """Paint brightness values (height, width) float32 where a mask (uint8, 0 to 255) covers."""
-        weight = mask.astype(np.float32) * np.float32(1 / 255)
-        under = self.image.astype(np.float32)
-        under += (values - under) * weight
-        self.image = cv2.convertScaleAbs(under)
+    def blend(self, values: np.ndarray, mask: np.ndarray, region: tuple[slice, slice]) -> None:
+        """Paint brightness (h, w) float32 into a region (rows, columns) as far as a mask covers."""
+        under = self.image[region]
+        weight = mask[region].astype(np.float32)
+        weight *= np.float32(1 / 255)
+        mixed = values - under
+        mixed *= weight
+        mixed += under
+        self.image[region] = cv2.convertScaleAbs(mixed)
+
+
+def region_of(mask: np.ndarray) -> tuple[slice, slice]:
+    """Return the rows and columns that a mask (height, width) uint8 covers."""
+    left, top, width, height = cv2.boundingRect(mask)
+    return slice(top, top + height), slice(left, left + width)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from brainmri.sources.synthetic.canvas import Canvas, blob, mirrored, offset, smooth
-from brainmri.sources.synthetic.cortex import coarse_points, paint_cortex, paint_folia, paint_soft_tissue
+from brainmri.sources.synthetic.cortex import paint_cortex, paint_folia, paint_soft_tissue
 from brainmri.sources.synthetic.patient import Patient
 from brainmri.sources.synthetic.scene import (
     Scene,
@@ -13,6 +13,7 @@ from brainmri.sources.synthetic.scene import (
     paint_vertex_sinus,
     paint_vessels,
 )
+from brainmri.sources.synthetic.texture import Grid, slice_grid
 
 # Outlines are tables of points in head units: one outline a line reads best.
 # ruff: noqa: E501
@@ -24,7 +25,7 @@ MIDDLE = np.array([(0, .80), (.25, .78), (.50, .64), (.65, .36), (.69, .06), (.6
 BACK = np.array([(0, .80), (.25, .77), (.48, .62), (.63, .34), (.67, .04), (.65, -.18), (.60, -.38), (.46, -.54), (.28, -.62), (.12, -.65), (0, -.65)])
 # The right half of the head below the dome, from the temple down to the image's edge.
 NECK = {
-    "front": np.array([(0.70, -0.15), (0.70, -0.40), (0.66, -0.70), (0.55, -0.98), (0.42, -1.25), (0.36, -1.6)]),
+    "front": np.array([(0.74, -0.15), (0.76, -0.40), (0.72, -0.70), (0.62, -0.98), (0.46, -1.22), (0.38, -1.6)]),
     "middle": np.array([(0.80, -0.20), (0.79, -0.45), (0.76, -0.70), (0.70, -0.95), (0.62, -1.25), (0.60, -1.6)]),
     "back": np.array([(0.77, -0.25), (0.70, -0.50), (0.58, -0.75), (0.52, -1.0), (0.56, -1.3), (0.66, -1.6)]),
 }
@@ -50,7 +51,8 @@ def draw_coronal(canvas: Canvas, patient: Patient, level: float, rng: np.random.
     rng : numpy.random.Generator
         Of this slice: vessels.
     """
-    points = coarse_points(canvas, "coronal", level)
+    frame = canvas.frame
+    grid = slice_grid("coronal", frame.matrix, level, frame.height, frame.width)
     front, middle, back = _between(level)
     half = front * FRONT + middle * MIDDLE + back * BACK
     size = np.sqrt(1 - min(abs(level + 0.02) / 0.98, 0.85) ** 2)
@@ -58,35 +60,28 @@ def draw_coronal(canvas: Canvas, patient: Patient, level: float, rng: np.random.
     half[:, 1] = np.where(half[:, 1] > 0, half[:, 1] * (0.25 + 0.75 * size), half[:, 1])
     inner = smooth(mirrored(half))
     neck = front * NECK["front"] + middle * NECK["middle"] + back * NECK["back"]
-    dome = half[:5] + np.array([(0, 0.13), (0.05, 0.125), (0.10, 0.09), (0.12, 0.04), (0.12, 0.0)]) * (0.6 + 6 * patient.scalp * 0.75)
+    shell = patient.bone + patient.scalp + 0.02
+    dome = half[:5] + shell * np.array([(0, 1), (0.3, 0.96), (0.7, 0.72), (0.97, 0.3), (1.0, 0.0)])
     rim = smooth(mirrored(np.concatenate([dome, neck * [0.55 + 0.45 * size, 1]])))
-    head = paint_scalp(canvas, patient, rim)
+    head = paint_scalp(canvas, patient, grid, rim)
     flesh = canvas.mask(offset(rim, -patient.scalp))
-    paint_soft_tissue(canvas, patient, points * 1.5, flesh, patient.tissue["muscle"], patient.tissue["fat"] * 0.75)
-    _paint_fat_over_skull(canvas, patient, inner, level)
-    _paint_below(canvas, patient, points, front, middle, back)
+    paint_soft_tissue(canvas, patient, grid.stretched(1.5), flesh, patient.tissue["muscle"], patient.tissue["fat"] * 0.75)
+    _paint_below(canvas, patient, grid, front, middle, back)
     paint_skull(canvas, patient, inner, level)
     surface = offset(inner, -patient.gap)
     brain = canvas.mask(surface)
-    paint_cortex(canvas, patient, points, brain)
+    paint_cortex(canvas, patient, grid, brain)
     paint_dura(canvas, patient, inner)
     if back > 0.5:
-        _paint_rear(canvas, patient, points, level)
+        _paint_rear(canvas, patient, grid, level)
     else:
-        _paint_inside(canvas, patient, level, front)
+        _paint_inside(canvas, patient, level, front, 0.35 + 0.65 * size)
     top, floor = inner[:, 1].max(), half[-1, 1]
     _paint_falx(canvas, patient, top, {True: 0.30, False: floor + 0.1}[front < 0.8 and back <= 0.5] if back <= 0.5 else 0.02)
     paint_vessels(canvas, patient, surface, rng)
     if front < 0.75 and back <= 0.5:
         _paint_sella(canvas, patient, level)
-    return Scene(canvas, points, head, brain, rim, (0.0, -0.27))
-
-
-def _paint_fat_over_skull(canvas: Canvas, patient: Patient, inner: np.ndarray, level: float) -> None:
-    """Fill what lies between scalp and skull above the ears with fat, not with muscle."""
-    cap = offset(inner, patient.bone + 0.075)
-    cap = np.where(cap[:, 1:] > 0.18, cap, offset(inner, patient.bone + 0.01))
-    canvas.area(cap, patient.tissue["fat"] * 0.95)
+    return Scene(canvas, grid, head, brain, rim, (0.0, -0.27))
 
 
 def _paint_falx(canvas: Canvas, patient: Patient, top: float, end: float) -> None:
@@ -97,13 +92,13 @@ def _paint_falx(canvas: Canvas, patient: Patient, top: float, end: float) -> Non
     paint_vertex_sinus(canvas, patient, (0, top - 0.005), 0.032)
 
 
-def _paint_inside(canvas: Canvas, patient: Patient, level: float, front: float) -> None:
+def _paint_inside(canvas: Canvas, patient: Patient, level: float, front: float, wide: float) -> None:
     tissue, w = patient.tissue, patient.ventricles
     csf = tissue["csf"]
     dark = 0.65 * csf + 0.35 * tissue["gray"]
     if front < 0.75:
         for side in (-1, 1):
-            canvas.line([(side * 0.70, 0.02), (side * 0.55, 0.0), (side * 0.44, 0.05), (side * 0.40, 0.16)], dark, 0.018 + patient.gap * 0.8)
+            canvas.line([(side * 0.67 * wide, 0.02), (side * 0.55 * wide, 0.0), (side * 0.44, 0.05), (side * 0.40, 0.16)], dark, 0.018 + patient.gap * 0.8)
             canvas.line([(side * 0.44, 0.04), (side * 0.40, -0.06)], dark, 0.014 + patient.gap * 0.5)
             canvas.line([(side * 0.28, -0.20), (side * 0.34, -0.24), (side * 0.38, -0.22)], csf, 0.020 * w)
         canvas.pair([(0.07, 0.02), (0.14, 0.04), (0.20, -0.02), (0.16, -0.10), (0.06, -0.10)], tissue["deep"])
@@ -134,12 +129,12 @@ def _paint_sella(canvas: Canvas, patient: Patient, level: float) -> None:
     canvas.fill(mirrored([(0, -0.36), (0.10 * sinus, -0.37), (0.13 * sinus, -0.46), (0.08 * sinus, -0.54), (0, -0.55)]), tissue["air"])
 
 
-def _paint_rear(canvas: Canvas, patient: Patient, points: np.ndarray, level: float) -> None:
+def _paint_rear(canvas: Canvas, patient: Patient, grid: Grid, level: float) -> None:
     tissue, w = patient.tissue, patient.ventricles
     width = np.sqrt(1 - min(abs(level) / 0.98, 0.85) ** 2)
     tent = [(0, 0.06), (0.22, -0.03), (0.44, -0.12), (0.61, -0.20), (0.60, -0.38), (0.46, -0.52), (0.26, -0.61), (0, -0.63)]
     low = canvas.mask(smooth(mirrored(np.array(tent) * [0.35 + 0.65 * width, 1])))
-    paint_folia(canvas, patient, points, low, (0.0, -0.22))
+    paint_folia(canvas, patient, grid, low, (0.0, -0.22))
     for side in (-1, 1):
         canvas.line(np.array([(side * 0.0, 0.07), (side * 0.22, -0.02), (side * 0.44, -0.11), (side * 0.63, -0.19)]) * [0.35 + 0.65 * width, 1], 0.7 * tissue["csf"] + 0.3 * tissue["dura"], 0.022)
         canvas.fill(blob((side * 0.62 * (0.35 + 0.65 * width), -0.20), (0.025, 0.030)), tissue["vessel"])
@@ -151,20 +146,23 @@ def _paint_rear(canvas: Canvas, patient: Patient, points: np.ndarray, level: flo
     canvas.fill(blob((0, 0.065), (0.022, 0.022)), tissue["vessel"])
 
 
-def _paint_below(canvas: Canvas, patient: Patient, points: np.ndarray, front: float, middle: float, back: float) -> None:
+def _paint_below(canvas: Canvas, patient: Patient, grid: Grid, front: float, middle: float, back: float) -> None:
     """Paint what lies under the brain: orbits and nose, pharynx and jaw, or the neck."""
     tissue = patient.tissue
     muscle, fat, air = tissue["muscle"], tissue["fat"], tissue["air"]
     if front > 0.55:
-        canvas.pair(blob((0.32, -0.20), (0.175, 0.165)), tissue["bone"])
-        canvas.pair(blob((0.32, -0.20), (0.160, 0.150)), fat)
-        canvas.pair(blob((0.32, -0.20), (0.105, 0.105)), muscle + 15)
-        canvas.pair(blob((0.32, -0.20), (0.088, 0.088)), tissue["globe"])
+        canvas.pair([(0.16, -0.10), (0.34, -0.04), (0.48, -0.12), (0.47, -0.28), (0.34, -0.36), (0.18, -0.30)], tissue["bone"])
+        canvas.pair([(0.18, -0.12), (0.34, -0.065), (0.46, -0.13), (0.45, -0.27), (0.33, -0.335), (0.20, -0.28)], fat * 0.8)
+        for x, y, wide, tall in ((0.32, -0.085, 0.05, 0.016), (0.32, -0.315, 0.05, 0.016), (0.205, -0.20, 0.016, 0.05), (0.44, -0.20, 0.014, 0.05)):
+            canvas.pair(blob((x, y), (wide, tall)), muscle)
+        canvas.pair(blob((0.32, -0.20), (0.112, 0.110)), muscle + 10)
+        canvas.pair(blob((0.32, -0.20), (0.094, 0.092)), tissue["globe"])
         nose = canvas.mask(smooth(mirrored([(0, -0.12), (0.10, -0.14), (0.13, -0.32), (0.22, -0.52), (0.14, -0.66), (0, -0.68)])))
-        paint_soft_tissue(canvas, patient, points * [1.5, 1.0, 0.8] * 1.3, nose, air, tissue["mucosa"])
+        paint_soft_tissue(canvas, patient, grid.stretched([1.95, 1.3, 1.04]), nose, air, tissue["mucosa"])
         canvas.line([(0, -0.14), (0.006, -0.40), (0, -0.66)], tissue["mucosa"], 0.016)
         canvas.pair([(0.20, -0.40), (0.34, -0.38), (0.46, -0.44), (0.40, -0.60), (0.28, -0.70), (0.22, -0.60)], air)
-        canvas.fill(mirrored([(0, -0.78), (0.22, -0.80), (0.30, -0.95), (0.2, -1.1), (0, -1.12)]), muscle + 22)
+        tongue = canvas.mask(smooth(mirrored([(0, -0.78), (0.22, -0.80), (0.30, -0.95), (0.2, -1.1), (0, -1.12)])))
+        paint_soft_tissue(canvas, patient, grid.stretched([2, 1, 1]), tongue, muscle + 15, muscle + 50)
     elif back < 0.5:
         canvas.fill(mirrored([(0, -0.40), (0.14, -0.42), (0.17, -0.52), (0.10, -0.56), (0, -0.57)]), tissue["marrow"])
         canvas.pair([(0.20, -0.48), (0.34, -0.52), (0.42, -0.66), (0.36, -0.86), (0.24, -0.80), (0.18, -0.62)], muscle * 1.1)
@@ -172,10 +170,12 @@ def _paint_below(canvas: Canvas, patient: Patient, points: np.ndarray, front: fl
         canvas.pair([(0.47, -0.52), (0.53, -0.52), (0.55, -0.72), (0.53, -0.95), (0.46, -0.92), (0.48, -0.70)], tissue["bone"])
         canvas.pair([(0.485, -0.55), (0.515, -0.55), (0.535, -0.72), (0.515, -0.92), (0.48, -0.90), (0.495, -0.70)], tissue["marrow"])
         canvas.fill(mirrored([(0, -0.58), (0.07, -0.60), (0.09, -0.74), (0.05, -0.90), (0, -0.92)]), air)
-        canvas.fill(mirrored([(0, -0.90), (0.18, -0.93), (0.26, -1.05), (0.22, -1.25), (0, -1.3)]), muscle + 25)
+        tongue = canvas.mask(smooth(mirrored([(0, -0.90), (0.18, -0.93), (0.26, -1.05), (0.22, -1.25), (0, -1.3)])))
+        paint_soft_tissue(canvas, patient, grid.stretched([2, 1, 1]), tongue, muscle + 15, muscle + 50)
     else:
-        for side in (-1, 1):
-            for start in (0.08, 0.20, 0.32):
-                canvas.line([(side * start, -0.70), (side * (start + 0.03), -0.90), (side * (start + 0.05), -1.3)], muscle * 0.9, 0.085)
-                canvas.line([(side * (start + 0.06), -0.72), (side * (start + 0.09), -0.92), (side * (start + 0.11), -1.3)], fat * 0.7, 0.014)
-        canvas.fill(mirrored([(0, -0.64), (0.05, -0.66), (0.055, -1.0), (0.05, -1.4), (0, -1.5)]), 0.5 * (tissue["white"] + tissue["gray"]))
+        neck = canvas.mask(smooth(mirrored([(0, -0.68), (0.30, -0.66), (0.44, -0.80), (0.42, -1.0), (0.46, -1.7), (0, -1.7)])))
+        paint_soft_tissue(canvas, patient, grid.stretched([1.5, 1, 0.35]), neck, muscle * 0.85, fat * 0.8)
+        canvas.fill(mirrored([(0, -0.64), (0.09, -0.66), (0.11, -1.0), (0.10, -1.7), (0, -1.7)]), 0.5 * muscle + 0.5 * tissue["marrow"])
+        for top in (-0.74, -0.86, -0.98, -1.10, -1.22, -1.34):
+            canvas.pair([(0.06, top), (0.17, top - 0.01), (0.16, top - 0.07), (0.07, top - 0.06)], tissue["marrow"])
+        canvas.fill(mirrored([(0, -0.64), (0.045, -0.66), (0.05, -1.0), (0.045, -1.4), (0, -1.6)]), 0.5 * (tissue["white"] + tissue["gray"]))

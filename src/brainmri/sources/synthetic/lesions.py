@@ -1,8 +1,8 @@
 """Tumours: where they sit, how they look, what they cover.
 
 Shape and site follow radiology's descriptions: gliomas lie inside the brain, irregular, often a bright ring
-around dead tissue with a swelling about it; meningiomas are round, even and sit with a broad base on the dura;
-pituitary tumours lie on the midline at the skull base and grow upwards, often waisted like a snowman.
+around dead tissue with a swelling about it; meningiomas are round, even and sit with a broad base on the
+dura; pituitary tumours lie on the midline at the skull base and grow upwards, often waisted like a snowman.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from brainmri.sources.synthetic.canvas import Frame
 from brainmri.sources.synthetic.patient import Patient
 from brainmri.sources.synthetic.scene import Scene
 from brainmri.sources.synthetic.texture import Waves, draw_waves
@@ -17,6 +18,8 @@ from brainmri.sources.synthetic.texture import Waves, draw_waves
 KINDS = ("glioma", "meningioma", "pituitary")
 SELLA = np.array([0.0, 0.18, -0.27])
 HARMONICS = np.arange(2, 9)
+OUTLINE_SAMPLES = 1024
+REACH = 2.8  # how far in radii a tumour changes its surroundings
 SMALLEST = 0.04  # radius in head units that every slice of a lesion shows at least
 
 
@@ -111,7 +114,7 @@ def levels_through(rng: np.random.Generator, lesion: Lesion, plane: str, count: 
     return np.clip(middle + steps * rng.choice([-1, 1]), *bounds)
 
 
-def _place(scene: Scene, lesion: Lesion, plane: str, radius: float, upper: float) -> np.ndarray:
+def _place(scene: Scene, lesion: Lesion, plane: str, radius: float) -> np.ndarray:
     """Return the tumour's centre (2,) in this slice, in head units, moved to where its kind belongs."""
     x, y, z = lesion.center
     if lesion.kind == "pituitary":
@@ -135,28 +138,30 @@ def _place(scene: Scene, lesion: Lesion, plane: str, radius: float, upper: float
 
 
 def _reach(
-    lesion: Lesion, dx: np.ndarray, dy: np.ndarray, radius: float, plane: str, level: float
+    lesion: Lesion, right: np.ndarray, up: np.ndarray, radius: float, plane: str, level: float
 ) -> np.ndarray:
-    """Return the distance from the tumour's centre in outline radii (1 on the outline)."""
+    """Return the distance (h, w) float32 from the tumour's centre in outline radii (1 on the outline)."""
+    distance, angle = cv2.cartToPolar(right, up)
     if lesion.kind == "pituitary" and plane != "axial":
-        top = radius * lesion.upper * 0.85
-        low = np.hypot(dx, dy + 0.45 * radius) / (0.80 * radius)
-        high = np.hypot(dx, dy - 0.50 * radius) / top
-        blend = np.float32(6)  # a smooth minimum joins the two halves
-        distance = -np.log(np.exp(-blend * low) + np.exp(-blend * high)) / blend
+        low = cv2.magnitude(right, up + np.float32(0.45 * radius)) / np.float32(0.80 * radius)
+        high = cv2.magnitude(right, up - np.float32(0.50 * radius)) / np.float32(0.85 * radius * lesion.upper)
+        # A smooth minimum joins the two halves.
+        distance = np.log(np.exp(-6 * low) + np.exp(-6 * high)) / np.float32(-6)
     else:
-        distance = np.hypot(dx, dy) / radius
+        distance /= np.float32(radius)
+    turns = np.linspace(0, 2 * np.pi, OUTLINE_SAMPLES, endpoint=False)
     amplitudes, phases = lesion.outline
-    angle = np.arctan2(dy, dx)
-    bump = np.zeros_like(distance)
-    for order, amplitude, phase in zip(HARMONICS, amplitudes, phases + 2.0 * level, strict=True):
-        bump += np.float32(amplitude) * np.cos(order * angle + np.float32(phase))
-    return distance / np.maximum(1 + bump, 0.45)
+    outline = 1 + np.cos(turns[:, None] * HARMONICS + phases + 2 * level) @ amplitudes
+    outline = np.maximum(outline, 0.45).astype(np.float32)
+    return (
+        distance
+        / outline[(angle * np.float32(OUTLINE_SAMPLES / (2 * np.pi))).astype(np.int32) % OUTLINE_SAMPLES]
+    )
 
 
 def paint_lesion(
     image: np.ndarray, scene: Scene, patient: Patient, lesion: Lesion, plane: str, level: float
-) -> tuple[np.ndarray, np.ndarray]:
+) -> np.ndarray:
     """Paint a tumour into a drawn slice.
 
     Parameters
@@ -172,36 +177,43 @@ def paint_lesion(
 
     Returns
     -------
-    image : numpy.ndarray, shape (height, width), float32
-    mask : numpy.ndarray, shape (height, width), bool
+    numpy.ndarray, shape (height, width), bool
         Where the tumour itself is, its swelling left out.
     """
     axis = {"sagittal": 0, "coronal": 1, "axial": 2}[plane]
     away = min(abs(level - lesion.center[axis]) / lesion.radius, 0.8)
     radius = max(lesion.radius * np.sqrt(1 - away**2), SMALLEST)
-    center = _place(scene, lesion, plane, radius, lesion.upper)
-    right, up = scene.canvas.frame.coordinates()
-    dx, dy = right - np.float32(center[0]), up - np.float32(center[1])
-    solid = scene.brain if lesion.kind == "glioma" else _with_dura(scene, lesion)
-    allowed = solid.astype(np.float32) / 255
-    image = _displaced(image, scene, lesion, dx, dy, radius)
-    distance = _reach(lesion, dx, dy, radius, plane, level)
-    edge = np.float32(radius * scene.canvas.frame.scale / 1.3)
-    inside = np.clip((1 - distance) * edge + 0.5, 0, 1) * allowed
-    space = np.stack([dx, dy, np.full_like(dx, level)], axis=-1)
-    near = distance < 2.4
-    grain = np.zeros_like(dx)
-    grain[near] = lesion.grain.at(space[near])
+    center = _place(scene, lesion, plane, radius)
+    mask = np.zeros(image.shape, bool)
+    rows, columns = _window(scene.canvas.frame, center, REACH * radius)
+    part, brain = image[rows, columns], scene.brain[rows, columns]
+    if part.size == 0:
+        return mask
+    solid = brain if lesion.kind == "glioma" else _with_dura(scene, lesion)[rows, columns]
+    right, up = (axis[rows, columns] for axis in scene.canvas.frame.coordinates())
+    right, up = right - np.float32(center[0]), up - np.float32(center[1])
+    if lesion.kind != "pituitary" and radius > 0.09:
+        part[:] = _displaced(part, brain, scene.canvas.frame, lesion, right, up, radius)
+    distance = _reach(lesion, right, up, radius, plane, level)
+    sharpness = np.float32(radius * scene.canvas.frame.scale / 1.3)
+    inside = np.clip((1 - distance) * sharpness + 0.5, 0, 1) * (solid / np.float32(255))
+    grain = lesion.grain.over(scene.grid.windowed((rows, columns)))
     if lesion.swelling > 1:
-        swell = np.clip((lesion.swelling + 0.18 * grain - distance) / 0.4, 0, 1) * (
-            scene.brain / np.float32(255)
-        )
-        image += (
-            (np.float32(patient.tissue["edema"]) - image) * swell * np.float32(0.3 + 0.5 * lesion.contrast)
-        )
-    values, weight = _inside_values(lesion, patient, distance, grain, image)
-    image += (values - image) * inside * weight
-    return image, inside > 0.5
+        swell = np.clip((lesion.swelling + 0.18 * grain - distance) / 0.4, 0, 1) * (brain / np.float32(255))
+        part += (np.float32(patient.tissue["edema"]) - part) * swell * np.float32(0.3 + 0.5 * lesion.contrast)
+    values, weight = _inside_values(lesion, patient, distance, grain)
+    part += (values - part) * inside * weight
+    mask[rows, columns] = inside > 0.5
+    return mask
+
+
+def _window(frame: Frame, center: np.ndarray, reach: float) -> tuple[slice, slice]:
+    """Return the rows and columns within `reach` (head units) of a centre (2,), cut to the image."""
+    column, row = frame.matrix[:, :2] @ center + frame.matrix[:, 2]
+    span = 1.1 * reach * frame.scale + 2
+    low = np.clip(np.floor([row - span, column - span]), 0, [frame.height, frame.width]).astype(int)
+    high = np.clip(np.ceil([row + span, column + span]), 0, [frame.height, frame.width]).astype(int)
+    return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
 
 
 def _with_dura(scene: Scene, lesion: Lesion) -> np.ndarray:
@@ -212,26 +224,27 @@ def _with_dura(scene: Scene, lesion: Lesion) -> np.ndarray:
     return cv2.dilate(scene.brain, np.ones((side, side), np.uint8))
 
 
-def _displaced(image, scene: Scene, lesion: Lesion, dx, dy, radius: float) -> np.ndarray:
-    """Return the slice with the tumour's surroundings pushed away, the skull left where it is."""
-    if lesion.kind == "pituitary" or radius < 0.09:
-        return image
-    frame = scene.canvas.frame
-    depth = cv2.distanceTransform((scene.brain > 127).astype(np.uint8), cv2.DIST_L2, 3) / np.float32(
-        frame.scale
-    )
-    distance = np.hypot(dx, dy) / radius
+def _displaced(
+    part: np.ndarray, brain: np.ndarray, frame: Frame, lesion: Lesion,
+    right: np.ndarray, up: np.ndarray, radius: float,
+) -> np.ndarray:  # fmt: skip
+    """Return a window of the slice with the tumour's surroundings pushed away, the skull left where it is."""
+    depth = cv2.distanceTransform((brain > 127).astype(np.uint8), cv2.DIST_L2, 3) / np.float32(frame.scale)
+    distance = cv2.magnitude(right, up) / np.float32(radius)
     # A point outside the tumour shows what lay nearer to its centre.
-    pull = lesion.push * np.exp(-np.square(distance - 0.8) * 0.9) / np.maximum(distance, 0.4)
-    pull *= np.clip(depth / 0.10, 0, 1)
+    pull = (
+        np.float32(lesion.push) * np.exp(-0.9 * (distance - np.float32(0.8)) ** 2) / np.maximum(distance, 0.4)
+    )
+    pull *= np.clip(depth * 10, 0, 1) * np.clip((REACH - distance) * 2, 0, 1)
     matrix = frame.matrix.astype(np.float32)
-    columns = np.arange(frame.width, dtype=np.float32)[None] - pull * (matrix[0, 0] * dx + matrix[0, 1] * dy)
-    rows = np.arange(frame.height, dtype=np.float32)[:, None] - pull * (matrix[1, 0] * dx + matrix[1, 1] * dy)
-    return cv2.remap(image, columns.astype(np.float32), rows.astype(np.float32), cv2.INTER_LINEAR)
+    height, width = part.shape
+    columns = np.arange(width, dtype=np.float32)[None] - pull * (matrix[0, 0] * right + matrix[0, 1] * up)
+    rows = np.arange(height, dtype=np.float32)[:, None] - pull * (matrix[1, 0] * right + matrix[1, 1] * up)
+    return cv2.remap(part, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _inside_values(
-    lesion: Lesion, patient: Patient, distance, grain, image
+    lesion: Lesion, patient: Patient, distance: np.ndarray, grain: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray | float]:
     """Return brightness inside the tumour and how opaque it is."""
     tissue = patient.tissue

@@ -55,7 +55,7 @@ def _plain_names(files) -> list[str]:
     for file in files:
         number = counters[file.patient]
         counters[file.patient] += 1
-        stem = f"{patient_name(file.patient)}_{number:02d}"
+        stem = f"{patient_name(file.patient)}_{file.plane}_{number:02d}"
         names.append(f"{SPLIT_FOLDERS[file.source_split]}/{file.labelled}/{stem}.jpg")
     return names
 

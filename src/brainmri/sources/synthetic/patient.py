@@ -10,8 +10,8 @@ from brainmri.sources.synthetic.texture import Waves, draw_waves
 TISSUES = {
     "t1_contrast": {
         "fat": 205, "skin": 135, "muscle": 72, "bone": 12, "marrow": 92, "csf": 24, "gray": 76, "white": 92,
-        "deep": 80, "dura": 105, "vessel": 190, "air": 5, "globe": 30, "lens": 75, "mucosa": 140, "gland": 150,
-        "choroid": 150, "lesion": 195, "edema": 58, "necrosis": 34,
+        "deep": 80, "dura": 105, "vessel": 190, "air": 5, "globe": 30, "lens": 75, "mucosa": 140,
+        "gland": 150, "choroid": 150, "lesion": 195, "edema": 58, "necrosis": 34,
     },
     "t1": {
         "fat": 215, "skin": 125, "muscle": 74, "bone": 12, "marrow": 105, "csf": 22, "gray": 80, "white": 116,
@@ -19,7 +19,7 @@ TISSUES = {
         "choroid": 60, "lesion": 148, "edema": 62, "necrosis": 40,
     },
     "t2": {
-        "fat": 150, "skin": 125, "muscle": 42, "bone": 10, "marrow": 78, "csf": 205, "gray": 112, "white": 72,
+        "fat": 150, "skin": 125, "muscle": 58, "bone": 10, "marrow": 78, "csf": 205, "gray": 112, "white": 72,
         "deep": 84, "dura": 45, "vessel": 14, "air": 4, "globe": 215, "lens": 30, "mucosa": 175, "gland": 105,
         "choroid": 160, "lesion": 165, "edema": 150, "necrosis": 205,
     },
@@ -86,10 +86,10 @@ def draw_patient(rng: np.random.Generator) -> Patient:
         tissue=tissue,
         stretch=tuple(rng.uniform([0.93, 0.95, 0.95], [1.07, 1.04, 1.04])),
         bone=rng.uniform(0.040, 0.062),
-        scalp=rng.uniform(0.055, 0.095),
+        scalp=rng.uniform(0.045, 0.080),
         gap=0.008 + 0.022 * age,
         ventricles=rng.uniform(0.75, 1.05) + 0.45 * age**2,
-        sulci=0.05 + 0.16 * age * rng.uniform(0.6, 1.4),
+        sulci=0.08 + 0.17 * age * rng.uniform(0.6, 1.4),
         fold_depth=rng.uniform(0.10, 0.19),
         asymmetry=rng.normal(0, 0.008),
         folds=draw_waves(rng, rng.uniform(0.21, 0.27), 22),

@@ -6,6 +6,7 @@ import numpy as np
 
 from brainmri.sources.synthetic.names import file_names
 from brainmri.sources.synthetic.settings import COPY_KINDS, PhantomSettings
+from brainmri.sources.synthetic.slices import slice_planes
 
 # The share of 3-channel files by class, as measured on the Kaggle set masoudnickparvar.
 COLOUR_SHARE = {"glioma": 0.12, "meningioma": 0.57, "pituitary": 0.47, "no_tumor": 0.985}
@@ -19,6 +20,7 @@ class PlannedFile:
     Attributes
     ----------
     patient, slice_index : int
+    plane : {'axial', 'coronal', 'sagittal'}
     label, labelled : str
         The class drawn, and the class of the folder.
     source_split : {'train', 'test'} or None
@@ -36,6 +38,7 @@ class PlannedFile:
 
     patient: int
     slice_index: int
+    plane: str
     label: str
     labelled: str
     source_split: str | None
@@ -52,7 +55,10 @@ def plan_files(settings: PhantomSettings) -> list[list[PlannedFile]]:
     names = settings.class_names
     labels = rng.permutation(np.resize(np.arange(len(names)), settings.patients))
     per_patient = [
-        [_file(rng, settings, patient, index, names[label], names[label]) for index in range(settings.slices)]
+        [
+            _file(rng, settings, patient, index, plane, names[label], names[label])
+            for index, plane in enumerate(slice_planes(settings.seed, patient, settings.slices))
+        ]
         for patient, label in enumerate(labels)
     ]
     originals = [file for files in per_patient for file in files]
@@ -66,7 +72,7 @@ def plan_files(settings: PhantomSettings) -> list[list[PlannedFile]]:
         else:
             others = [name for name in names if name != source.label]
             planted, labelled = "conflict", others[rng.integers(len(others))]
-        copy = _file(rng, settings, source.patient, source.slice_index, source.label, labelled)
+        copy = _again(rng, settings, source, labelled)
         copy.planted = planted
         copy.channels = source.channels if planted == "bytes" else copy.channels
         crossing = order // len(COPY_KINDS) % 2 == 0
@@ -80,7 +86,7 @@ def plan_files(settings: PhantomSettings) -> list[list[PlannedFile]]:
     ):
         for _ in range(count):
             source = originals[rng.integers(len(originals))]
-            broken = _file(rng, settings, source.patient, source.slice_index, source.label, source.label)
+            broken = _again(rng, settings, source, source.label)
             broken.planted, broken.source_split = planted, source.source_split
             per_patient[source.patient].append(broken)
     files = [file for group in per_patient for file in group]
@@ -91,10 +97,15 @@ def plan_files(settings: PhantomSettings) -> list[list[PlannedFile]]:
     return per_patient
 
 
-def _file(rng, settings: PhantomSettings, patient: int, index: int, label: str, labelled: str) -> PlannedFile:
+def _file(rng, settings: PhantomSettings, patient: int, index: int, plane: str, label: str, labelled: str):
     share = COLOUR_SHARE[labelled] if settings.channel_shortcut else 0.5
     channels = 3 if rng.random() < share else 1
-    return PlannedFile(patient, index, label, labelled, None, None, channels, int(rng.integers(2**62)))
+    return PlannedFile(patient, index, plane, label, labelled, None, None, channels, int(rng.integers(2**62)))
+
+
+def _again(rng, settings: PhantomSettings, source: PlannedFile, labelled: str) -> PlannedFile:
+    """Return a further file of a slice, in the folder of class `labelled`."""
+    return _file(rng, settings, source.patient, source.slice_index, source.plane, source.label, labelled)
 
 
 def _other(split: str | None) -> str | None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from brainmri.sources.synthetic.texture import Waves, enlarge
+from brainmri.sources.synthetic.texture import Grid, Waves
 
-RIM_FLOOR = 78  # the scalp stays at least this bright, so that the head has a clear edge
+RIM_FLOOR = 78  # the scalp's least brightness
+FLESH_FLOOR = 54  # that of muscle and fat in neck and face
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,14 @@ def draw_recording(rng: np.random.Generator) -> Recording:
         noise=rng.uniform(1.2, 5.0),
         blur=rng.uniform(0.0045, 0.0095),
         bias=rng.uniform(0.03, 0.14),
-        falloff=rng.uniform(0.1, 0.55),
+        falloff=rng.uniform(0.1, 0.45),
         grain=rng.uniform(0.3, 0.8),
     )
 
 
 def record(
     image: np.ndarray, head: np.ndarray, scale: float, recording: Recording,
-    drift: Waves, points: np.ndarray, rng: np.random.Generator,
+    drift: Waves, grid: Grid, rng: np.random.Generator,
 ) -> np.ndarray:  # fmt: skip
     """Return what the scanner makes of a drawn slice.
 
@@ -69,8 +70,8 @@ def record(
     recording : Recording
     drift : Waves
         The slow field of this patient.
-    points : numpy.ndarray, shape (h, w, 3)
-        Coarse grid of the slice in space.
+    grid : Grid
+        The slice's pixels in space.
     rng : numpy.random.Generator
 
     Returns
@@ -78,12 +79,16 @@ def record(
     numpy.ndarray, shape (height, width), uint8
     """
     height, width = image.shape
-    gain = recording.gain * (1 + recording.bias * drift.at(points * np.float32(0.8)))
-    gain *= 1 - recording.falloff * np.clip(-0.55 - points[..., 2], 0, 0.6) / 0.6
+    gain = recording.gain * (1 + recording.bias * drift.over(grid.stretched(0.8)))
+    gain *= 1 - recording.falloff * np.clip(-0.55 - grid.axis(2), 0, 0.6) / 0.6
+    image = image * (head * np.float32(1 / 255))
     signal = cv2.GaussianBlur(image, (0, 0), max(recording.blur * scale, 0.35))
-    signal *= enlarge(gain.astype(np.float32), height, width)
+    signal *= gain
+    # Neck and scalp stay so bright that the head has one clear edge, down to where the image ends.
+    low = (grid.axis(2) < -0.42) & (image > 40)
+    np.maximum(signal, FLESH_FLOOR * low.astype(np.float32), out=signal)
     solid = (head > 127).astype(np.uint8)
-    inside = cv2.erode(solid, np.ones((3, 3), np.uint8), iterations=max(1, round(0.045 * scale)))
+    inside = cv2.erode(solid, np.ones((3, 3), np.uint8), iterations=int(0.045 * scale) + 2)
     np.maximum(signal, RIM_FLOOR * (solid - inside).astype(np.float32), out=signal)
 
     grain = recording.grain * scale / 110

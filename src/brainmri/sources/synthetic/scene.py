@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brainmri.sources.synthetic.canvas import Canvas, offset, smooth
+from brainmri.sources.synthetic.canvas import Canvas, offset, region_of, smooth
 from brainmri.sources.synthetic.patient import Patient
+from brainmri.sources.synthetic.texture import Grid
 
 
 @dataclass
@@ -15,8 +16,8 @@ class Scene:
     Attributes
     ----------
     canvas : Canvas
-    points : numpy.ndarray, shape (h, w, 3)
-        The coarse grid's points in space, see `cortex.coarse_points`.
+    grid : Grid
+        The slice's pixels in space.
     head : numpy.ndarray, shape (height, width), uint8
         Coverage of the head, 0 to 255.
     brain : numpy.ndarray, shape (height, width), uint8
@@ -28,7 +29,7 @@ class Scene:
     """
 
     canvas: Canvas
-    points: np.ndarray
+    grid: Grid
     head: np.ndarray
     brain: np.ndarray
     rim: np.ndarray
@@ -37,15 +38,22 @@ class Scene:
 
 def wavy(curve: np.ndarray, mean: float, waves, level: float, share: float = 0.25) -> np.ndarray:
     """Return a thickness (N,) along a curve that varies slowly around `mean`."""
-    points = np.concatenate([curve * 0.5, np.full((len(curve), 1), level)], axis=1).astype(np.float32)
+    points = np.stack([curve[:, 0] * 0.5, curve[:, 1] * 0.5, np.full(len(curve), level)]).astype(np.float32)
     return np.maximum(mean * (1 + share * waves.at(points)), 0.4 * mean)
 
 
-def paint_scalp(canvas: Canvas, patient: Patient, rim: np.ndarray) -> np.ndarray:
+def paint_scalp(canvas: Canvas, patient: Patient, grid: Grid, rim: np.ndarray) -> np.ndarray:
     """Paint skin and fat over the whole head; return its coverage (height, width) uint8."""
-    canvas.area(rim, patient.tissue["skin"])
-    canvas.area(offset(rim, -0.016), patient.tissue["fat"])
-    return canvas.mask(rim)
+    tissue = patient.tissue
+    head = canvas.mask(rim)
+    canvas.area(rim, tissue["skin"])
+    fat = canvas.mask(offset(rim, -0.014))
+    values = patient.drift.over(grid.stretched(2.2)) * np.float32(0.13 * tissue["fat"])
+    values += patient.mottle.over(grid.stretched(2.0)) * np.float32(0.06 * tissue["fat"])
+    values += np.float32(0.86 * tissue["fat"])
+    region = region_of(fat)
+    canvas.blend(values[region], fat, region)
+    return head
 
 
 def paint_skull(canvas: Canvas, patient: Patient, inner: np.ndarray, level: float) -> None:
@@ -70,16 +78,16 @@ def paint_dura(canvas: Canvas, patient: Patient, inner: np.ndarray) -> None:
 
 def paint_vessels(canvas: Canvas, patient: Patient, curve: np.ndarray, rng: np.random.Generator) -> None:
     """Paint a few short vessels on and under the brain's surface."""
-    for _ in range(int(rng.integers(5, 14))):
+    for _ in range(int(rng.integers(6, 16))):
         start = curve[rng.integers(len(curve))] * rng.uniform(0.45, 0.97)
         turn = rng.uniform(0, 2 * np.pi)
         steps = np.cumsum(rng.normal(0, 0.6, 4)) + turn
         path = start + np.cumsum(np.stack([np.cos(steps), np.sin(steps)], axis=1), axis=0) * rng.uniform(
-            0.008, 0.035
+            0.004, 0.032
         )
-        bright = rng.uniform(0.35, 1.0)
+        bright = 0.12 + 0.7 * rng.random() ** 2
         value = bright * patient.tissue["vessel"] + (1 - bright) * patient.tissue["gray"]
-        canvas.stroke(smooth(path, closed=False), value, rng.uniform(0.006, 0.013))
+        canvas.stroke(smooth(path, closed=False), value, rng.uniform(0.004, 0.010))
 
 
 def paint_vertex_sinus(canvas: Canvas, patient: Patient, center: tuple[float, float], size: float) -> None:

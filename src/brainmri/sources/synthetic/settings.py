@@ -60,8 +60,8 @@ class PhantomSettings:
                 check_range(name, getattr(self, name))
         if self.planted_slices > self.patients * self.slices:
             raise BrainmriError(
-                f"copies ({self.copies}) and conflicts ({self.conflicts}) ask for {self.planted_slices} copies of "
-                f"{self.patients * self.slices} images: each image is copied at most once, so ask for fewer."
+                f"copies ({self.copies}) and conflicts ({self.conflicts}) ask for {self.planted_slices} "
+                f"copies of {self.patients * self.slices} images: an image is copied once at most."
             )
 
     @property

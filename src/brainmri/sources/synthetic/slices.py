@@ -8,7 +8,7 @@ import numpy as np
 from brainmri.sources.synthetic.axial import draw_axial
 from brainmri.sources.synthetic.canvas import Canvas, Frame
 from brainmri.sources.synthetic.coronal import draw_coronal
-from brainmri.sources.synthetic.lesions import KINDS, Lesion, draw_lesion, levels_through, paint_lesion
+from brainmri.sources.synthetic.lesions import KINDS, draw_lesion, levels_through, paint_lesion
 from brainmri.sources.synthetic.patient import Patient, draw_patient
 from brainmri.sources.synthetic.sagittal import draw_sagittal
 from brainmri.sources.synthetic.scanner import draw_recording, record
@@ -67,7 +67,12 @@ def draw_slices(
     height = width = size
     if vary_size and rng.random() < 0.6:
         height, width = (round(size * factor) for factor in rng.uniform(0.9, 1.1, 2))
-    cuts = _cuts(rng, lesion, count)
+    planes = slice_planes(seed, patient, count)
+    cuts = [
+        (plane, float(level))
+        for plane in dict.fromkeys(planes)
+        for level in levels_through(rng, lesion, plane, planes.count(plane))
+    ]
     tight = rng.random() < 0.15
     fill = rng.uniform(0.93, 1.0) if tight else rng.uniform(0.74, 0.94)
     for index, (plane, level) in enumerate(cuts):
@@ -87,16 +92,16 @@ def draw_slices(
         )
 
 
-def _cuts(rng: np.random.Generator, lesion: Lesion, count: int) -> list[tuple[str, float]]:
-    """Return (plane, level) of each slice: runs of neighbours in one plane after another."""
+def slice_planes(seed: int, patient: int, count: int) -> list[str]:
+    """Return the plane of each of a patient's slices: one to three runs of neighbours.
+
+    They come from a stream of their own, so that files can be named before anything is drawn.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, patient, 1]))
     runs = min(count, int(rng.choice([1, 2, 3], p=[0.25, 0.35, 0.40])))
     planes = rng.permutation(PLANES)[:runs]
     lengths = [len(part) for part in np.array_split(np.arange(count), runs)]
-    return [
-        (str(plane), float(level))
-        for plane, length in zip(planes, lengths, strict=True)
-        for level in levels_through(rng, lesion, str(plane), length)
-    ]
+    return [str(plane) for plane, length in zip(planes, lengths, strict=True) for _ in range(length)]
 
 
 def _matrix(rng, person: Patient, plane: str, height: int, width: int, fill: float) -> np.ndarray:
@@ -126,6 +131,6 @@ def _draw_slice(rng, person, recording, lesion, index, plane, level, matrix, hei
     image = scene.canvas.image.astype(np.float32)
     covered = np.zeros(image.shape, bool)
     if lesion is not None:
-        image, covered = paint_lesion(image, scene, person, lesion, plane, level)
-    recorded = record(image, scene.head, frame.scale, recording, person.drift, scene.points, rng)
+        covered = paint_lesion(image, scene, person, lesion, plane, level)
+    recorded = record(image, scene.head, frame.scale, recording, person.drift, scene.grid, rng)
     return Slice(index, plane, recorded, scene.head > 127, covered)
