@@ -1,0 +1,124 @@
+"""The stage `crop`: every usable image, cropped and resized, in one packed array."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from brainmri.artefacts import read_parquet, write_parquet, written_atomically
+from brainmri.errors import BrainmriError
+from brainmri.images.box import CropSettings
+from brainmri.images.decode import decode_gray
+from brainmri.images.prepare import prepare_image
+from brainmri.images.store import stored_rows
+from brainmri.sources.parallel import in_parallel
+
+SCHEMA = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("row", pa.int64()),
+        ("left", pa.int32()),
+        ("top", pa.int32()),
+        ("right", pa.int32()),
+        ("bottom", pa.int32()),
+        ("area_fraction", pa.float64()),
+        ("fallback", pa.bool_()),
+    ]
+)
+MAXIMUM_SIZE = 4096
+
+
+def crop(
+    raw: Path,
+    inventory: Path,
+    images: Path,
+    crops: Path,
+    size: int,
+    settings: CropSettings = CropSettings(),
+    workers: int = 0,
+) -> None:
+    """Decode every usable image to gray, cut off its black border, resize it, and pack it.
+
+    Parameters
+    ----------
+    raw
+        The folder with the data set's files.
+    inventory
+        The table of the stage inventory; its rows of status ok are packed, in its order.
+    images
+        Where to write the packed array (images_{size}.npy): uint8, (images, size, size).
+    crops
+        Where to write the table of boxes (crops_{size}.parquet).
+    size
+        Pixels a side.
+    settings
+        How the border is cut off.
+    workers
+        How many images to work on at a time; 0 for as many as there are cores.
+    """
+    if not 1 <= size <= MAXIMUM_SIZE:
+        raise BrainmriError(f"size is {size}: must be from 1 to {MAXIMUM_SIZE} pixels.")
+    table = read_parquet(inventory, columns=["image_id", "path", "status"])
+    rows = stored_rows(table)
+    if rows.empty:
+        raise BrainmriError(f"{inventory} lists no usable image: look at its column reason.")
+    paths = table.loc[table["status"] == "ok", "path"].tolist()
+    with written_atomically(images) as temporary, temporary.open("wb") as file:
+        boxes = pack(raw, paths, file, size, settings, workers)
+    frame = pd.DataFrame(boxes, columns=["left", "top", "right", "bottom", "area_fraction", "fallback"])
+    frame = pd.concat([rows, frame], axis=1)
+    write_parquet(frame, crops, config={"size": size, **asdict(settings)}, inputs=[inventory], schema=SCHEMA)
+    rejected = int(frame["fallback"].sum())
+    print(f"crop: {len(frame)} images of {size} x {size}, {rejected} of them whole, their crop rejected")
+
+
+def pack(raw: Path, paths: list[str], file, size: int, settings: CropSettings, workers: int) -> list[tuple]:
+    """Write the array's header and its images in order, and return box, share and fallback of each.
+
+    The chunks are written at their places as they are ready, so that memory stays bounded, and not through
+    a memory map: a full disk is then an error, and no crash.
+    """
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(paths), size, size)}
+    np.lib.format.write_array_header_1_0(file, header)
+    file.flush()
+    start = file.tell()
+
+    def prepare_chunk(chunk: list[tuple[int, str]]) -> list[tuple]:
+        packed = np.empty((len(chunk), size, size), np.uint8)
+        told = []
+        for image, (_, path) in zip(packed, chunk, strict=True):
+            gray = read_gray(raw / path)
+            image[:], box, fallback = prepare_image(gray, size, settings)
+            told.append((box.left, box.top, box.right, box.bottom, box.area / gray.size, fallback))
+        write_at(file.fileno(), packed, start + chunk[0][0] * size * size)
+        return told
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # The images are spread over the cores already.
+    try:
+        return in_parallel(
+            prepare_chunk, list(enumerate(paths)), workers=workers, description="crop", unit="image"
+        )
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def read_gray(file: Path) -> np.ndarray:
+    """Decode an image that the inventory found usable."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise BrainmriError(f"{file} cannot be read ({error.strerror}): run the stage fetch again.") from None
+    return decode_gray(data, name=str(file))
+
+
+def write_at(descriptor: int, array: np.ndarray, offset: int) -> None:
+    """Write an array's bytes at a place in a file, however many calls that takes."""
+    waiting = memoryview(array).cast("B")
+    while waiting:
+        written = os.pwrite(descriptor, waiting, offset)
+        waiting, offset = waiting[written:], offset + written

@@ -1,0 +1,228 @@
+"""The stage `fetch`: a data set's files, brought in safely, and where they came from."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from inspect import signature
+from pathlib import Path
+
+from brainmri import __version__
+from brainmri.artefacts import file_digest, write_json
+from brainmri.errors import BrainmriError, nearest
+from brainmri.progress import progress
+from brainmri.sources.extraction import extract
+from brainmri.sources.files import list_files
+from brainmri.sources.settings import SourceSettings
+
+KAGGLE_ADDRESS = "https://www.kaggle.com/datasets"
+
+
+@dataclass
+class Provenance:
+    """What `fetch.json` says beside the files' number and bytes.
+
+    Parameters
+    ----------
+    source
+        The Kaggle handle, the path of the archive or folder, or the phantom's options.
+    archive
+        Name, SHA-256 and bytes of the archive; empty where there is none.
+    skipped
+        Files of a folder that were not copied: ``path`` and ``reason`` of each.
+    """
+
+    source: str | dict
+    archive: dict = field(default_factory=dict)
+    skipped: list[dict] = field(default_factory=list)
+
+
+def fetch(
+    dataset: str,
+    source: SourceSettings,
+    raw: Path,
+    output: Path,
+    archives_dir: Path = Path("data/archives"),
+) -> None:
+    """Bring a data set's files in, safely, and record where they came from.
+
+    A failure leaves the files of an earlier fetch as they were.
+
+    Parameters
+    ----------
+    dataset
+        The data set's name.
+    source
+        Where it comes from: kaggle, archive, directory or phantom.
+    raw
+        The folder to make. For a phantom, the truth table is written beside it (truth.parquet).
+    output
+        Where to write the provenance (fetch.json).
+    archives_dir
+        The folder with archives downloaded by hand, as {owner}/{name}.zip.
+    """
+    with staging_folder(raw) as staging:
+        files = staging / "files"
+        files.mkdir()
+        if source.phantom is not None:
+            provenance = draw_phantom(source.phantom, files, staging / "truth.parquet")
+        elif source.directory is not None:
+            provenance = copy_folder(source.directory, raw, files)
+        else:
+            path = source.archive or kaggle_archive(source.kaggle, source.version, archives_dir)
+            provenance = unpack(path, files)
+            provenance.source = source.kaggle or str(source.archive)
+        paths = list_files(files)
+        if not paths:
+            raise BrainmriError(f"The source of {dataset} ({source.kind} {provenance.source}) holds no file.")
+        total = sum((files / path).stat().st_size for path in paths)
+        # A killed process leaves no provenance rather than that of other files.
+        output.unlink(missing_ok=True)
+        if source.phantom is not None:
+            (staging / "truth.parquet").replace(raw.parent / "truth.parquet")
+        replace_folder(files, raw, staging / "old")
+    document = {
+        "dataset": dataset,
+        "kind": source.kind,
+        "source": provenance.source,
+        "version": source.version,
+        "licence": source.licence,
+        "archive": provenance.archive.get("name"),
+        "archive_sha256": provenance.archive.get("sha256"),
+        "archive_bytes": provenance.archive.get("bytes"),
+        "files": len(paths),
+        "bytes": total,
+        "skipped": provenance.skipped,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "brainmri_version": __version__,
+    }
+    write_json(document, output)
+    print(f"{dataset}: {len(paths)} files, {total} bytes, from {source.kind}")
+    for skipped in provenance.skipped:
+        print(f"{dataset}: not copied: {skipped['path']} ({skipped['reason']})")
+
+
+def draw_phantom(options: dict, files: Path, truth: Path) -> Provenance:
+    """Draw the synthetic set with the given options."""
+    from brainmri.sources.phantom import phantom
+
+    known = set(signature(phantom).parameters) - {"output", "truth"}
+    for key in options:
+        if key not in known:
+            raise BrainmriError(f"source.phantom has no option '{key}'. {nearest(key, known)}")
+    phantom(output=files, truth=truth, **options)
+    return Provenance(source=dict(options))
+
+
+def kaggle_archive(handle: str, version: int | None, archives_dir: Path) -> Path:
+    """Return where the archive of a Kaggle set lies, or say which file to put where."""
+    path = archives_dir / f"{handle}.zip"
+    if not path.is_file():
+        of_version = f", version {version}," if version is not None else ""
+        raise BrainmriError(
+            f"The Kaggle set {handle}{of_version} is not at hand: download its zip from "
+            f"{KAGGLE_ADDRESS}/{handle} and put it at {path}."
+        )
+    return path
+
+
+def unpack(archive: Path, files: Path) -> Provenance:
+    """Unpack an archive, and tell its name, SHA-256 and bytes."""
+    if not archive.is_file():
+        raise BrainmriError(f"{archive} is no file: source.archive must be the path of a zip or tar file.")
+    try:
+        digest = file_digest(archive)
+    except OSError as error:
+        raise BrainmriError(f"{archive} cannot be read ({error.strerror}): mend its permissions.") from None
+    extract(archive, files)
+    described = {"name": archive.name, "sha256": digest, "bytes": archive.stat().st_size}
+    return Provenance(source=str(archive), archive=described)
+
+
+def copy_folder(directory: Path, raw: Path, files: Path) -> Provenance:
+    """Copy the files of a folder; links that lead out of it, and what is no file, are told and left.
+
+    The copy is a real one: hard links would let a later change of the original change `raw` as well.
+    """
+    if not directory.is_dir():
+        raise BrainmriError(f"{directory} is no folder: source.directory must be the path of one.")
+    whole, target = directory.resolve(), raw.resolve()
+    if whole == target or whole in target.parents or target in whole.parents:
+        raise BrainmriError(f"source.directory {directory} and {raw} lie in one another: keep them apart.")
+    skipped = [
+        {"path": link.relative_to(directory).as_posix(), "reason": "a link to a folder"}
+        for link in folder_links(directory)
+    ]
+    for path in progress(list_files(directory), description="copy", unit="file"):
+        original = directory / path
+        if original.is_symlink() and whole not in original.resolve().parents:
+            skipped.append({"path": path, "reason": "a link that leads out of the folder"})
+        elif not original.is_file():
+            skipped.append({"path": path, "reason": "a broken link, or no regular file"})
+        else:
+            copy = files / path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                shutil.copyfile(original, copy)
+            except OSError as error:
+                raise BrainmriError(f"{original} cannot be copied ({error.strerror}).") from None
+    return Provenance(source=str(directory), skipped=sorted(skipped, key=lambda one: one["path"]))
+
+
+def folder_links(directory: Path) -> list[Path]:
+    """Return the links to folders below a folder."""
+    links = []
+    for parent, folders, _ in os.walk(directory):
+        links += [Path(parent, name) for name in folders if Path(parent, name).is_symlink()]
+    return links
+
+
+@contextmanager
+def staging_folder(raw: Path) -> Iterator[Path]:
+    """Give an empty folder on the file system of `raw`, and remove it at the end, whatever happens."""
+    # Host and process are in the name: what a killed process left can be told from what another fills.
+    host = socket.gethostname()
+    try:
+        raw.parent.mkdir(parents=True, exist_ok=True)
+        for left in raw.parent.glob(f".{raw.name}.{host}.*.fetch"):
+            process = left.name.split(".")[-2]
+            if process.isdigit() and not is_running(int(process)):
+                shutil.rmtree(left, ignore_errors=True)
+        staging = raw.parent / f".{raw.name}.{host}.{os.getpid()}.fetch"
+        staging.mkdir()
+    except OSError as error:
+        raise BrainmriError(
+            f"Cannot write in {raw.parent} ({error.strerror}): mend its permissions."
+        ) from None
+    try:
+        yield staging
+    except OSError as error:
+        raise BrainmriError(f"Cannot write {raw}: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def is_running(process: int) -> bool:
+    """Return whether a process of this machine is alive."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def replace_folder(new: Path, target: Path, aside: Path) -> None:
+    """Put `new` at `target`; what lay there is moved to `aside`, and back again if that fails."""
+    if target.exists() or target.is_symlink():
+        target.replace(aside)
+    try:
+        new.replace(target)
+    except OSError:
+        if aside.exists():
+            aside.replace(target)
+        raise
