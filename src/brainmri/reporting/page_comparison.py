@@ -3,7 +3,7 @@
 from brainmri.reporting.numbers import UNKNOWN, is_number, measured, metric_title, over_seeds, percent
 from brainmri.study import Study
 
-COMPARED = ("accuracy", "balanced_accuracy", "macro_f1", "mcc")
+COMPARED = ("accuracy", "macro_f1", "mcc")
 
 
 def summary_tables(datasets: list[dict], splits: list[dict], runs: list[dict]) -> list[dict]:

@@ -56,7 +56,7 @@ def split_warnings(split: dict, runs: list[dict]) -> list[dict]:
             f"{leakage['test_in_train']} of {test} ({leakage['test_in_train_share']}). "
             "Its numbers are too high.",
         )
-    if leakage["test_in_val"]:
+    elif leakage["test_in_val"]:
         add(
             "warning",
             f"{leakage['test_in_val']} of {test} have their patient or copy in validation, "

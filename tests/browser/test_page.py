@@ -1,0 +1,133 @@
+"""The page in a real browser without network: whole, within its width, and usable by keyboard."""
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+WIDTHS = (390, 1600)
+LOADED = "[...document.images].map((image) => [image.alt, image.complete && image.naturalWidth > 0])"
+# Relative luminance and contrast of WCAG 2.2, over the nearest ground that is painted.
+CONTRASTS = """
+() => {
+  const channels = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
+  const luminance = (rgb) => rgb.slice(0, 3).map((c) => c / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, index) => sum + c * [0.2126, 0.7152, 0.0722][index], 0);
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = channels(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const faint = [];
+  for (const element of document.querySelectorAll("body *:not(svg *):not(script)")) {
+    const hasText = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!hasText || !element.checkVisibility()) continue;
+    const [a, b] = [luminance(channels(getComputedStyle(element).color)), luminance(ground(element))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < 4.5) faint.push([element.className, element.textContent.slice(0, 30), contrast]);
+  }
+  return faint;
+}
+"""
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """Return a function that opens the page; nothing may leave the machine, nothing may be complained of."""
+    contexts, complaints, asked = [], [], []
+
+    def opened(width: int = 1600, scheme: str = "light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_overflows_with_everything_unfolded(open_page, width):
+    page = open_page(width)
+    page.evaluate("document.querySelectorAll('details').forEach((element) => { element.open = true; })")
+    assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+
+
+def test_every_figure_is_there_and_described(open_page):
+    page = open_page()
+    page.evaluate("document.querySelectorAll('details').forEach((element) => { element.open = true; })")
+    images = page.evaluate(LOADED)
+    assert len(images) > 10
+    assert all(alt and is_loaded for alt, is_loaded in images)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_letters_stand_out_from_their_ground(open_page, scheme):
+    page = open_page(scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach((element) => { element.open = true; })")
+    assert page.evaluate(CONTRASTS) == []
+
+
+def test_the_keyboard_sorts_the_comparison(open_page):
+    page = open_page()
+    head = page.locator("table.sortable thead th", has_text="Accuracy")
+    column = head.evaluate("(head) => head.cellIndex")
+    rows = "[...document.querySelectorAll('table.sortable tbody tr')]"
+    cells = f"{rows}.map((row) => Number(row.cells[{column}].dataset.value))"
+    head.locator("button").focus()
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "ascending"
+    values = page.evaluate(cells)
+    assert len(values) == 8
+    assert values == sorted(values)
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "descending"
+    assert page.evaluate(cells) == sorted(values, reverse=True)
+    page.locator("table.sortable thead th", has_text="Model").locator("button").press("Enter")
+    assert head.get_attribute("aria-sort") is None
+
+
+def test_the_first_stop_of_the_keyboard_skips_to_the_summary(open_page):
+    page = open_page()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the summary"
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#summary"
+
+
+def test_a_link_to_a_folded_training_unfolds_it(open_page):
+    page = open_page()
+    folded = page.locator("details.run:not([open])").last
+    name = folded.get_attribute("id")
+    page.locator(f"table.sortable a[href='#{name}']").click()
+    page.wait_for_function("(name) => document.getElementById(name).open", arg=name)
+
+
+def test_the_tables_are_complete_without_scripts(browser, address):
+    context = browser.new_context(java_script_enabled=False, offline=True)
+    page = context.new_page()
+    page.goto(address)
+    assert page.locator("table.sortable tbody tr").count() == 8
+    assert not page.locator(".tools").is_visible()
+    context.close()
+
+
+def test_the_paper_has_what_the_screen_folds(open_page, tmp_path):
+    page = open_page()
+    content = page.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True)
+    assert content.startswith(b"%PDF")
+    # Each figure is an image of its own on paper; the vector figures are drawn.
+    assert content.count(b"/Type /Page\n") + content.count(b"/Type /Page ") >= 8
+    page.emulate_media(media="print")
+    assert not page.locator("nav.contents").is_visible()

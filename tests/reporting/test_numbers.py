@@ -1,0 +1,61 @@
+"""Numbers as the page prints them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brainmri.reporting.numbers import duration, flattened, measured, over_seeds, points
+
+SHARE = st.floats(0, 1)
+
+
+@given(value=SHARE, low=SHARE, high=SHARE)
+def test_a_share_is_printed_with_its_interval(value, low, high):
+    shown = measured("accuracy", {"value": value, "low": min(low, high), "high": max(low, high)})
+    assert shown["text"] == f"{100 * value:.1f} %"
+    assert shown["range"] == f"{100 * min(low, high):.1f}–{100 * max(low, high):.1f}"
+    assert shown["bar"]["low"] <= shown["bar"]["high"]
+
+
+@pytest.mark.parametrize(
+    "entry", [None, {}, {"value": None, "low": None, "high": None}, {"value": float("nan")}]
+)
+def test_an_unknown_value_is_a_dash_and_never_a_zero(entry):
+    shown = measured("macro_f1", entry)
+    assert shown["text"] == "–"
+    assert shown["range"] == ""
+    assert shown["bar"] is None
+    assert shown["number"] is None
+
+
+def test_a_negative_correlation_has_no_bar_on_a_scale_from_0():
+    shown = measured("mcc", {"value": -0.1, "low": -0.3, "high": 0.2})
+    assert shown["text"] == "-0.100"
+    assert shown["bar"] is None
+
+
+def test_seeds_are_averaged_and_the_interval_spans_all_of_them():
+    entries = [{"value": 0.8, "low": 0.7, "high": 0.9}, {"value": 0.9, "low": 0.75, "high": 0.95}]
+    together = over_seeds([*entries, {"value": None}])
+    assert together == {"value": pytest.approx(0.85), "low": 0.7, "high": 0.95}
+
+
+def test_no_seed_gives_no_value():
+    assert over_seeds([])["value"] is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4.25, "4.2 s"), (190, "3 min 10 s"), (7500, "2 h 05 min"), (None, "–")]
+)
+def test_durations_are_said_as_people_say_them(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_differences_keep_their_sign():
+    assert points(0.031) == "+3.1 points"
+    assert points(-0.031) == "−3.1 points"
+
+
+def test_a_nested_document_becomes_dotted_keys_without_its_empty_entries():
+    document = {"source": {"kaggle": "a/b", "version": None}, "files": [{"name": "x"}], "shuffle": False}
+    assert flattened(document) == [("source.kaggle", "a/b"), ("files", "1 entries"), ("shuffle", "no")]

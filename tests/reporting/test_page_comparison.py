@@ -1,0 +1,82 @@
+"""How models, protocols and published figures are compared."""
+
+from pathlib import Path
+
+import pytest
+
+from brainmri.reporting.page_comparison import best_leak_free, claim_rows, summary_tables
+from brainmri.study import Study
+
+
+def run_of(split: str, model: str, test: float, val: float, seed: int = 0) -> dict:
+    entry = {"value": test, "low": test - 0.05, "high": min(1.0, test + 0.05)}
+    run = {"dataset": "set", "split": split, "protocol": split, "model": model, "seed": seed}
+    run |= {"images": 40, "groups": 30, "anchor": "here", "links": {"metrics": {}}}
+    return run | {"test": {"accuracy": entry, "macro_f1": entry}, "val": {"macro_f1": {"value": val}}}
+
+
+def split_of(name: str, free: bool) -> dict:
+    return {"dataset": "set", "name": name, "protocol": name, "leakage": {"free": free}}
+
+
+SPLITS = [split_of("random", False), split_of("grouped", True)]
+RUNS = [
+    run_of("random", "a", 0.97, 0.97),
+    run_of("random", "b", 0.99, 0.98),
+    run_of("grouped", "a", 0.85, 0.90),
+    run_of("grouped", "b", 0.88, 0.80),
+]
+
+
+def table_of(runs: list[dict], splits: list[dict] = SPLITS) -> dict:
+    (table,) = summary_tables([{"name": "set"}], splits, runs)
+    return table
+
+
+def test_the_leak_free_split_comes_first_and_the_others_tell_their_distance_from_it():
+    table = table_of(RUNS)
+    assert [column["name"] for column in table["columns"]] == ["grouped", "random"]
+    grouped, random = table["rows"][0]["cells"]
+    assert grouped["accuracy_difference"] is None
+    assert random["accuracy_difference"] == pytest.approx(0.12)
+
+
+def test_the_best_model_is_chosen_on_validation_and_told_on_test():
+    best = best_leak_free(table_of(RUNS), SPLITS, RUNS)
+    assert (best["model"], best["split"]) == ("a", "grouped")
+    assert best["accuracy"]["text"] == "85.0 %"
+    assert best["validation"] == "90.0 %"
+
+
+def test_without_a_leak_free_split_no_model_is_best():
+    splits = [split_of("random", False)]
+    runs = RUNS[:2]
+    assert best_leak_free(table_of(runs, splits), splits, runs) is None
+
+
+def test_seeds_of_one_model_share_a_cell():
+    runs = [run_of("grouped", "a", 0.8, 0.8), run_of("grouped", "a", 0.9, 0.9, seed=1)]
+    (cell,) = table_of(runs, SPLITS[1:])["rows"][0]["cells"]
+    assert cell["seeds"] == 2
+    assert cell["accuracy"]["text"] == "85.0 %"
+    assert cell["accuracy"]["range"] == "75.0–95.0"
+
+
+def claims_of(*claims: dict) -> list[dict]:
+    study = Study("s", {}, {}, {}, [0], [], claims=list(claims), results_dir=Path())
+    return claim_rows(study, RUNS, [table_of(RUNS)])
+
+
+@pytest.mark.parametrize("value", [0.96, 96.0])
+def test_a_claim_stands_beside_ours_under_the_same_protocol_and_the_leak_free_one(value):
+    claim = {"system": "S", "model": "a", "protocol": "random", "metric": "accuracy", "value": value}
+    (row,) = claims_of(claim)
+    assert row["claimed"] == "96.0 %"
+    assert row["same"]["text"] == "97.0 %"
+    assert row["free"]["text"] == "85.0 %"
+    assert row["free"]["sizes"] == "40 images, 30 groups"
+
+
+def test_a_claim_of_a_model_that_was_not_trained_stands_alone():
+    (row,) = claims_of({"system": "S", "model": "unknown", "metric": "accuracy", "value": 0.9})
+    assert row["same"]["text"] == row["free"]["text"] == "–"

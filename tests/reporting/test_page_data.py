@@ -1,0 +1,94 @@
+"""What the page says of data sets and splits."""
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brainmri.reporting.page_data import audit_context, class_counts, leakage, rejected_files
+
+
+def manifest(rows: list[tuple[str, str]]) -> pd.DataFrame:
+    """Return a manifest of (part, group) rows."""
+    return pd.DataFrame(rows, columns=["split", "group_id"])
+
+
+def test_leakage_counts_images_whose_group_is_trained_on():
+    rows = [("train", "a"), ("train", "b"), ("val", "b"), ("val", "c"), ("test", "a"), ("test", "a")]
+    found = leakage(manifest([*rows, ("test", "c"), ("test", "d"), ("excluded", "d")]))
+    assert (found["groups"], found["straddling"]) == (4, 3)
+    assert (found["test"], found["test_in_train"], found["test_in_val"]) == (4, 2, 1)
+    assert (found["val"], found["val_in_train"]) == (2, 1)
+    assert found["test_in_train_share"] == "50.0 %"
+    assert not found["free"]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["train", "val", "test"]), st.integers(0, 9)), min_size=1, max_size=40)
+)
+def test_a_split_of_whole_groups_is_free_of_leaks(rows):
+    whole = [(part, f"{part}{group}") for part, group in rows]
+    found = leakage(manifest(whole))
+    assert found["straddling"] == 0
+    assert found["free"] == any(part == "test" for part, _ in rows)
+
+
+def test_a_split_without_test_images_is_not_called_free():
+    assert not leakage(manifest([("train", "a")]))["free"]
+
+
+INVENTORY = pd.DataFrame(
+    {
+        "image_id": ["1", "2", "3", "4", "5"],
+        "label": ["glioma", "glioma", "no_tumor", None, "glioma"],
+        "source_split": ["train", None, "test", "train", "train"],
+        "status": ["ok", "ok", "ok", "ok", "corrupt"],
+        "reason": [None, None, None, None, "cannot be decoded"],
+        "width": [10, 10, 20, 10, None],
+        "height": [10, 12, 20, 10, None],
+        "channels": [1, 3, 1, 1, None],
+    }
+)
+
+
+def test_every_file_is_counted_once_by_class():
+    counts = class_counts(INVENTORY, ["glioma", "no_tumor"])
+    assert counts["sources"] == ["no source split", "train", "test"]
+    by_name = {row["name"]: row for row in counts["rows"]}
+    assert list(by_name) == ["glioma", "no tumor", "no label"]
+    assert by_name["glioma"]["sources"] == [1, 1, 0]
+    assert (by_name["glioma"]["usable"], by_name["glioma"]["rejected"]) == (2, 1)
+    assert by_name["glioma"]["colour"] == "50.0 %"
+    assert sum(row["usable"] + row["rejected"] for row in counts["rows"]) == len(INVENTORY)
+
+
+def test_rejected_files_keep_their_reason():
+    expected = {"status": "corrupt", "reason": "cannot be decoded", "count": 1, "example": "5"}
+    assert rejected_files(INVENTORY) == [expected]
+
+
+def test_an_audit_that_lacks_a_key_is_not_taken_for_a_clean_one():
+    found = audit_context({})
+    assert found["label_conflicts"] is None
+    assert found["pairs"] == found["copied"] == found["facts"] == []
+
+
+@pytest.mark.parametrize(
+    "audit",
+    [
+        {"pairs": {"bytes": {"within": 3, "across": 7}}},
+        {"copies_within": {"bytes": 3}, "copies_across": {"bytes": 7}},
+    ],
+)
+def test_copies_are_told_within_and_across_parts(audit):
+    assert audit_context(audit)["pairs"] == [{"kind": "bytes", "within": 3, "across": 7}]
+
+
+def test_test_images_with_a_copy_are_told_in_all_and_by_class():
+    entry = {"count": 251, "of": 394, "share": 251 / 394}
+    found = audit_context(
+        {"test_images_with_train_copy": {"without_mirrors": {"all": entry, "glioma": entry}}}
+    )
+    assert [line["class"] for line in found["copied"]] == ["all", "glioma"]
+    assert found["copied"][0]["share"] == "63.7 %"
+    assert audit_context({"test_images_with_train_copy": {"without_mirrors": None}})["copied"] == []

@@ -1,0 +1,54 @@
+"""The warnings at the top of the page."""
+
+import pytest
+
+from brainmri.reporting.page_warnings import warnings_of
+
+LEAK_FREE = {"test": 40, "test_in_train": 0, "test_in_val": 0, "val": 20, "val_in_train": 0, "free": True}
+NO_COPIES = {"copied": [], "label_conflicts": 0, "kinds_searched": ["near", "mirrored", "rotated", "affine"]}
+DATASET = {"name": "set", "patients": 12, "files": 100, "usable": 100, "audit": NO_COPIES}
+
+
+def split_of(**leakage) -> dict:
+    return {"dataset": "set", "name": "mine", "protocol": "random", "leakage": LEAK_FREE | leakage}
+
+
+def run_of(accuracy: float | None, groups: int = 40) -> dict:
+    test = {"accuracy": {"value": accuracy}, "macro_f1": {"value": accuracy}}
+    return {"dataset": "set", "split": "mine", "title": "net, seed 0", "groups": groups, "test": test}
+
+
+def test_an_honest_study_has_no_warning():
+    assert warnings_of([DATASET], [split_of()], [run_of(0.91)]) == []
+
+
+@pytest.mark.parametrize(("accuracy", "is_alarm"), [(0.989, False), (0.99, True), (1.0, True), (None, False)])
+def test_numbers_too_good_to_be_true_are_an_alarm(accuracy, is_alarm):
+    found = warnings_of([DATASET], [split_of()], [run_of(accuracy)])
+    assert [line["level"] for line in found] == ["alarm"] * is_alarm
+    assert all("net, seed 0" in line["text"] for line in found)
+
+
+def test_a_leaking_split_is_told_with_its_count_and_leaves_no_number_to_believe():
+    leaking = split_of(test_in_train=10, test_in_train_share="25.0 %", free=False)
+    found = warnings_of([DATASET], [leaking], [run_of(0.91)])
+    assert [line["level"] for line in found] == ["alarm", "warning"]
+    assert "10 of 40 test images (25.0 %)" in found[1]["text"]
+
+
+def test_unknown_patients_are_told_though_no_leak_was_found():
+    found = warnings_of([DATASET | {"patients": 0}], [split_of()], [run_of(0.91)])
+    assert "No patient ids: groups hold copies only" in found[0]["text"]
+
+
+def test_an_audit_of_exact_copies_only_says_what_it_did_not_look_for():
+    audit = NO_COPIES | {"kinds_searched": ["bytes", "pixels"]}
+    found = warnings_of([DATASET | {"audit": audit}], [split_of()], [run_of(0.91)])
+    assert "near, mirrored, rotated, affine copies" in found[0]["text"]
+
+
+def test_rejected_files_and_few_groups_are_noted():
+    found = warnings_of([DATASET | {"usable": 98}], [split_of()], [run_of(0.91, groups=5)])
+    assert [line["level"] for line in found] == ["note", "note"]
+    assert "only 5 groups" in found[0]["text"]
+    assert "2 of 100 files" in found[1]["text"]
