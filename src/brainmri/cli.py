@@ -5,8 +5,10 @@ that is asked for is imported, so that `brainmri --help` starts at once.
 """
 
 import sys
+from contextlib import suppress
 from importlib import import_module
 from inspect import signature
+from itertools import pairwise
 from pathlib import Path
 
 # sub-command: (module, function, one line for --help). Order: as the stages run.
@@ -125,9 +127,36 @@ def call(name: str, function, arguments: list[str]) -> int:
         else:
             parser.add_argument(f"--{key}", nargs="+", type=Path, required=True, help="files")
     parser.add_function_arguments(function, as_positional=False, skip=set(lists))
+    check_settings(function, arguments)
     parsed = parser.instantiate(parser.parse_args(arguments))
     status = function(**parsed)
     return status if isinstance(status, int) else 0
+
+
+def check_settings(function, arguments: list[str]) -> None:
+    """Check options that are whole settings, given as JSON, before jsonargparse sees them.
+
+    Its own messages name the union of types that a nested value fits none of; these name the key.
+
+    Raises
+    ------
+    BrainmriError
+        For an unknown key, or a value that is not allowed.
+    """
+    from dataclasses import is_dataclass
+    from json import JSONDecodeError, loads
+    from typing import get_type_hints
+
+    from brainmri.mapping import settings_from
+
+    hints = get_type_hints(function)
+    words = [word for argument in arguments for word in argument.split("=", 1)]
+    for option, text in pairwise(words):
+        kind = hints.get(option.removeprefix("--"))
+        if option.startswith("--") and is_dataclass(kind) and text.startswith("{"):
+            # Text that is no JSON may be YAML, which jsonargparse reads too.
+            with suppress(JSONDecodeError):
+                settings_from(kind, loads(text), option.removeprefix("--"))
 
 
 if __name__ == "__main__":

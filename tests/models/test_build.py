@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save_file
 
 from brainmri.errors import BrainmriError
+from brainmri.mapping import settings_from
 from brainmri.models.build import build_model
-from brainmri.models.mapping import settings_from
 from brainmri.models.settings import Design
 
 # The CNNs of the public reference systems, by their number in the documentation (system 1 has two phases).

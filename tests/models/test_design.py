@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainmri.errors import BrainmriError
+from brainmri.mapping import settings_from
 from brainmri.models.cnn import cnn_body
-from brainmri.models.mapping import settings_from
 from brainmri.models.settings import CnnSettings, Design, HeadSettings
 
 

@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from brainmri.artefacts import file_digest
 from brainmri.errors import BrainmriError
+from brainmri.mapping import settings_from
 from brainmri.models.build import build_model
-from brainmri.models.mapping import settings_from
 from brainmri.models.saved import load_model, predict_logits, save_model
 from brainmri.models.settings import Design
 

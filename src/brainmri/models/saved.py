@@ -10,10 +10,10 @@ import torch
 from brainmri import __version__
 from brainmri.artefacts import file_digest, read_json, write_json, written_atomically
 from brainmri.errors import BrainmriError
+from brainmri.mapping import settings_from
 from brainmri.models.build import build_model
 from brainmri.models.classifier import Classifier
 from brainmri.models.device import resolve_device
-from brainmri.models.mapping import settings_from
 from brainmri.models.settings import Design
 from brainmri.models.weights import load_weights, read_weights
 

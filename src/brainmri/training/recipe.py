@@ -6,7 +6,7 @@ Light on purpose (no torch), so that a configuration is checked before anything 
 from dataclasses import dataclass, field
 from typing import Literal
 
-from brainmri.models.mapping import settings_from
+from brainmri.mapping import settings_from
 from brainmri.models.settings import CnnSettings, Design, HeadSettings, require
 
 __all__ = [

@@ -66,7 +66,7 @@ def fits(hint, value) -> bool:
     if hint in (int, float):
         kinds = int if hint is int else (int, float)
         return isinstance(value, kinds) and not isinstance(value, bool)
-    return isinstance(value, str | Path) if hint is str else isinstance(value, hint)
+    return isinstance(value, str | Path) if hint in (str, Path) else isinstance(value, hint)
 
 
 def wording(hint) -> str:
