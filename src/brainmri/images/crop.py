@@ -38,7 +38,7 @@ def crop(
     images: Path,
     crops: Path,
     size: int,
-    settings: CropSettings = CropSettings(),
+    settings: CropSettings = CropSettings(),  # noqa: B008 (frozen)
     workers: int = 0,
 ) -> None:
     """Decode every usable image to gray, cut off its black border, resize it, and pack it.

@@ -65,7 +65,7 @@ def inventory(
     raw: Path,
     checksums: Path,
     output: Path,
-    layout: LayoutSettings = LayoutSettings(),
+    layout: LayoutSettings = LayoutSettings(),  # noqa: B008 (frozen)
     classes: dict[str, list[str]] | None = None,
     workers: int = 0,
 ) -> None:
@@ -110,7 +110,6 @@ def inventory(
             f"No file below {raw} is a usable image ({told}); {first['path']}: {first['reason']}."
         )
     frame = pd.DataFrame(rows, columns=SCHEMA.names)
-    frame = frame.astype(dict.fromkeys(("width", "height", "channels"), "Int64"))
     config = {"layout": asdict(layout), "classes": classes}
     write_parquet(frame, output, config=config, inputs=[checksums], schema=SCHEMA)
     print(f"inventory: {told}")
@@ -244,14 +243,12 @@ def pixel_digest(gray: np.ndarray) -> str:
 def row_of(path: str, size: int, digest: str, place: Place, finding: Finding) -> dict:
     """Return a file's row; what is foreign has no class, split or patient."""
     row = {"image_id": place.image_id, "path": path, "bytes": size, "sha256": digest, **asdict(finding)}
-    keep = finding.status != "foreign"
-    return row | {
-        key: getattr(place, key) if keep else None for key in ("label", "source_split", "patient_id")
-    }
+    for key in ("label", "source_split", "patient_id"):
+        row[key] = None if finding.status == "foreign" else getattr(place, key)
+    return row
 
 
 def summary(rows: list[dict]) -> str:
     """Return how many files have which status, in words."""
-    return ", ".join(
-        f"{number} {status}" for status, number in Counter(r["status"] for r in rows).most_common()
-    )
+    counts = Counter(row["status"] for row in rows)
+    return ", ".join(f"{number} {status}" for status, number in counts.most_common())
