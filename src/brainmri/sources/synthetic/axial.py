@@ -127,11 +127,12 @@ def _paint_midbrain(canvas: Canvas, patient: Patient) -> None:
 
 def _draw_low(canvas: Canvas, patient: Patient, level: float, grid: Grid, rng) -> Scene:
     tissue = patient.tissue
-    rim = smooth(LOW_FACE - (0, 0.02))
+    size = 1 + 0.45 * np.clip(level + 0.25, -0.12, 0.12)
+    rim = smooth(LOW_FACE * size - (0, 0.02))
     head = paint_scalp(canvas, patient, grid, rim)
     flesh = canvas.mask(offset(rim, -patient.scalp))
     paint_soft_tissue(canvas, patient, grid.stretched(1.6), flesh, tissue["muscle"], tissue["fat"] * 0.8)
-    inner = smooth(LOW_CAVITY)
+    inner = smooth(LOW_CAVITY * size)
     paint_skull(canvas, patient, inner, level)
     _paint_face(canvas, patient, grid)
     side = smooth([(0.14, 0.30), (0.28, 0.45), (0.48, 0.42), (0.60, 0.22), (0.65, 0), (0.63, -0.20), (0.42, -0.16), (0.24, -0.02), (0.13, 0.10)])

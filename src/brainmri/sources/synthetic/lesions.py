@@ -20,6 +20,7 @@ SELLA = np.array([0.0, 0.18, -0.27])
 HARMONICS = np.arange(2, 9)
 OUTLINE_SAMPLES = 1024
 REACH = 2.8  # how far in radii a tumour changes its surroundings
+SPACING = 0.055  # least distance of neighbouring slices (5 mm): they are no copies of each other
 SMALLEST = 0.04  # radius in head units that every slice of a lesion shows at least
 
 
@@ -104,14 +105,17 @@ def _dural_site(rng: np.random.Generator, side: int) -> np.ndarray:
 def levels_through(rng: np.random.Generator, lesion: Lesion, plane: str, count: int) -> np.ndarray:
     """Return levels (count,) of neighbouring slices that all cut a tumour."""
     axis = {"sagittal": 0, "coronal": 1, "axial": 2}[plane]
-    reach = 0.62 * lesion.radius
+    reach = max(0.62 * lesion.radius, 0.5 * SPACING * (count - 1))
     middle = lesion.center[axis]
     if lesion.kind == "pituitary" and axis == 2:
         middle = middle + 0.4 * lesion.radius
     steps = np.linspace(-reach, reach, count) if count > 1 else np.zeros(1)
     steps = steps + rng.normal(0, 0.08 * reach, count)
-    bounds = {"sagittal": (-0.52, 0.52), "coronal": (-0.66, 0.66), "axial": (-0.36, 0.66)}[plane]
-    return np.clip(middle + steps * rng.choice([-1, 1]), *bounds)
+    low, high = {"sagittal": (-0.52, 0.52), "coronal": (-0.66, 0.66), "axial": (-0.36, 0.66)}[plane]
+    levels = middle + steps * rng.choice([-1, 1])
+    # A run that leaves the drawn range is moved into it whole, so that no two slices coincide.
+    levels += max(0.0, low - levels.min()) - max(0.0, levels.max() - high)
+    return np.clip(levels, low, high)
 
 
 def _place(scene: Scene, lesion: Lesion, plane: str, radius: float) -> np.ndarray:

@@ -126,7 +126,7 @@ def _matrix(rng, person: Patient, plane: str, height: int, width: int, fill: flo
 
 def _draw_slice(rng, person, recording, lesion, index, plane, level, matrix, height, width) -> Slice:
     waves, phases, amplitudes = person.sway
-    frame = Frame(matrix, height, width, (waves, phases + 0.7 * level, amplitudes))
+    frame = Frame(matrix, height, width, (waves, phases + 3 * level, amplitudes))
     scene = DRAW[plane](Canvas(frame), person, level, rng)
     image = scene.canvas.image.astype(np.float32)
     covered = np.zeros(image.shape, bool)
