@@ -68,7 +68,7 @@ def comparison_figure(table: pd.DataFrame) -> Figure:
     datasets, marks = list(table["dataset"].unique()), split_marks(table)
     models = {name: list(table.loc[table["dataset"] == name, "model"].unique()) for name in datasets}
     step = 0.17 * max(1, len(marks) * table["seed"].nunique()) + 0.3
-    heights = [0.55 + step * len(models[name]) for name in datasets]
+    heights = [0.7 + step * len(models[name]) for name in datasets]
     figure = new_figure(1.25 + sum(heights))
     add_title(figure, "Test parts: value and 95 % interval")
     panels = figure.subplots(
@@ -79,7 +79,8 @@ def comparison_figure(table: pd.DataFrame) -> Figure:
         for axes, (metric, title) in zip(panel, METRICS.items(), strict=True):
             _draw_panel(axes, rows, metric, models[dataset], marks)
             axes.set_title(title, fontweight="normal", fontsize=10)
-        panel[0].set_title(f"{dataset}: accuracy", fontweight="normal", fontsize=10)
+        # Above the metric's name, where a long one may run on over the second panel.
+        panel[0].set_title(f"{dataset}\n{METRICS['accuracy']}", fontweight="normal", fontsize=10)
     lows = pd.concat([table[f"{metric}_low"].fillna(table[metric]) for metric in METRICS])
     # Cut at the lowest interval: the differences are what the figure is for.
     panels[0][0].set_xlim(max(0.0, np.nan_to_num(lows.min()) - 0.04), 1.015)
