@@ -103,6 +103,20 @@ class MeteredStream:
         return data
 
 
+class CheckedHeader(tarfile.TarInfo):
+    """A tar header that must be whole: tarfile takes a damaged or missing one for the end of the archive."""
+
+    @classmethod
+    def frombuf(cls, buf, encoding, errors):
+        """Read a header block; see `tarfile.TarInfo.frombuf`."""
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.EOFHeaderError:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from None
+
+
 def extract(archive: Path, folder: Path, limits: ExtractionLimits = ExtractionLimits()) -> None:
     """Unpack a zip or tar archive (gz, xz and bz2 too) into an empty folder.
 
@@ -174,7 +188,7 @@ def extract_tar(archive: Path, start: bytes, folder: Path, meter: Meter) -> int:
     with opener(archive, "rb") as raw, progress(description=f"unpack {archive.name}", unit="file") as bar:
         stream = MeteredStream(raw, meter)
         stream.allowed = MAXIMUM_TAR_HEADER_BYTES
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=1 << 16) as packed:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=1 << 16, tarinfo=CheckedHeader) as packed:
             while (entry := packed.next()) is not None:
                 meter.add_entry()
                 target = safe_target(folder, entry.name, meter)
