@@ -124,7 +124,8 @@ def find_places(
     check_split_folders(settings, folders)
     labels = {parent: label_of(parent, classes) for parent in parents}
     if classes is not None:
-        check_class_folders(classes, folders)
+        names = {name for path in paths for name in parts_of(posixpath.dirname(path))}
+        check_class_folders(classes, folders, names)
     if not any(labels.values()):
         named = ", ".join(sorted(folders)[:20]) or "none"
         raise BrainmriError(
@@ -175,7 +176,7 @@ def find_root(paths: list[str], settings: LayoutSettings, classes: dict[str, lis
             return root
         (only,) = below
         name = posixpath.basename(only)
-        if name in meant or word_split(name) or (classes is None and word_class(name)):
+        if name in meant or word_split(name) or word_class(name):
             return root
         root = only
 
@@ -233,16 +234,15 @@ def check_classes(classes: dict[str, list[str]]) -> None:
                 )
 
 
-def check_class_folders(classes: dict[str, list[str]], folders: set[str]) -> None:
-    """Raise where a folder that `classes` names is not among `folders` (paths below the root)."""
+def check_class_folders(classes: dict[str, list[str]], folders: set[str], names: set[str]) -> None:
+    """Raise where a folder of `classes` is not among `folders` (paths below the root); suggest of `names`."""
     for name, wanted in classes.items():
         for folder in wanted:
             ending = "/" + "/".join(parts_of(folder))
             if not any(f"/{existing}".endswith(ending) for existing in folders):
-                known = {posixpath.basename(existing) for existing in folders if existing}
                 raise BrainmriError(
                     f"classes.{name} names the folder '{folder}', which holds no file of the data set. "
-                    f"{nearest(folder, known)}"
+                    f"{nearest(folder, names)}"
                 )
 
 
