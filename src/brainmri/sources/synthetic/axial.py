@@ -50,7 +50,8 @@ def draw_axial(canvas: Canvas, patient: Patient, level: float, rng: np.random.Ge
     paint_skull(canvas, patient, inner, level)
     surface = offset(inner, -patient.gap)
     brain = canvas.mask(surface)
-    paint_cortex(canvas, patient, grid, brain)
+    # Near the vertex a slice cuts furrows lengthwise, far into its middle.
+    paint_cortex(canvas, patient, grid, brain, 1 + 1.6 * float(np.clip((level - 0.35) / 0.25, 0, 1)))
     paint_dura(canvas, patient, inner)
     if level < 0.03:
         _paint_midbrain(canvas, patient)

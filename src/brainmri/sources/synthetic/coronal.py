@@ -25,9 +25,9 @@ MIDDLE = np.array([(0, .80), (.25, .78), (.50, .64), (.65, .36), (.69, .06), (.6
 BACK = np.array([(0, .80), (.25, .77), (.48, .62), (.63, .34), (.67, .04), (.65, -.18), (.60, -.38), (.46, -.54), (.28, -.62), (.12, -.65), (0, -.65)])
 # The right half of the head below the dome, from the temple down to the image's edge.
 NECK = {
-    "front": np.array([(0.74, -0.15), (0.76, -0.40), (0.72, -0.70), (0.62, -0.98), (0.46, -1.22), (0.38, -1.6)]),
-    "middle": np.array([(0.80, -0.20), (0.79, -0.45), (0.76, -0.70), (0.70, -0.95), (0.62, -1.25), (0.60, -1.6)]),
-    "back": np.array([(0.77, -0.25), (0.70, -0.50), (0.58, -0.75), (0.52, -1.0), (0.56, -1.3), (0.66, -1.6)]),
+    "front": np.array([(0.74, -0.15), (0.76, -0.40), (0.72, -0.70), (0.62, -0.98), (0.46, -1.22), (0.38, -2.6)]),
+    "middle": np.array([(0.80, -0.20), (0.79, -0.45), (0.76, -0.70), (0.70, -0.95), (0.62, -1.25), (0.60, -2.6)]),
+    "back": np.array([(0.77, -0.25), (0.70, -0.50), (0.58, -0.75), (0.52, -1.0), (0.56, -1.3), (0.66, -2.6)]),
 }
 
 
@@ -173,9 +173,9 @@ def _paint_below(canvas: Canvas, patient: Patient, grid: Grid, front: float, mid
         tongue = canvas.mask(smooth(mirrored([(0, -0.90), (0.18, -0.93), (0.26, -1.05), (0.22, -1.25), (0, -1.3)])))
         paint_soft_tissue(canvas, patient, grid.stretched([2, 1, 1]), tongue, muscle + 15, muscle + 50)
     else:
-        neck = canvas.mask(smooth(mirrored([(0, -0.68), (0.30, -0.66), (0.44, -0.80), (0.42, -1.0), (0.46, -1.7), (0, -1.7)])))
+        neck = canvas.mask(smooth(mirrored([(0, -0.68), (0.30, -0.66), (0.44, -0.80), (0.42, -1.0), (0.46, -2.6), (0, -2.6)])))
         paint_soft_tissue(canvas, patient, grid.stretched([1.5, 1, 0.35]), neck, muscle * 0.85, fat * 0.8)
-        canvas.fill(mirrored([(0, -0.64), (0.09, -0.66), (0.11, -1.0), (0.10, -1.7), (0, -1.7)]), 0.5 * muscle + 0.5 * tissue["marrow"])
+        canvas.fill(mirrored([(0, -0.64), (0.09, -0.66), (0.11, -1.0), (0.10, -2.6), (0, -2.6)]), 0.5 * muscle + 0.5 * tissue["marrow"])
         for top in (-0.74, -0.86, -0.98, -1.10, -1.22, -1.34):
             canvas.pair([(0.06, top), (0.17, top - 0.01), (0.16, top - 0.07), (0.07, top - 0.06)], tissue["marrow"])
-        canvas.fill(mirrored([(0, -0.64), (0.045, -0.66), (0.05, -1.0), (0.045, -1.4), (0, -1.6)]), 0.5 * (tissue["white"] + tissue["gray"]))
+        canvas.fill(mirrored([(0, -0.64), (0.045, -0.66), (0.05, -1.0), (0.045, -1.4), (0, -2.6)]), 0.5 * (tissue["white"] + tissue["gray"]))

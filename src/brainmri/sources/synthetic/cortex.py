@@ -27,7 +27,7 @@ def paint_cortex(
     mask : numpy.ndarray, shape (height, width), uint8
         Coverage of the region, 0 to 255.
     strength
-        0 for a brain without furrows, 1 for the usual.
+        How wide and deep the furrows are: 0 for none, 1 for the usual.
     """
     scale = canvas.frame.scale
     tissue = patient.tissue
@@ -43,13 +43,15 @@ def paint_cortex(
     radius = np.sqrt((((points - CENTER) / RADII) ** 2).sum(axis=0)) + np.float32(0.05)
     folds = patient.folds.at(points * radius**-PULL).reshape(coarse.height, coarse.width)
     folds = np.abs(enlarge(folds, height, width))
-    reach = patient.fold_depth + 0.05 * patient.fold_reach.over(grid)
+    reach = strength * (patient.fold_depth + 0.05 * patient.fold_reach.over(grid))
     np.maximum(reach, 0.03, out=reach)
 
     depth = cv2.distanceTransform(solid, cv2.DIST_L2, 3)[region] / np.float32(scale)
     fade = np.clip(1 - depth / reach, 0, 1)
     sharp = np.float32(scale * 0.24 / (2 * np.pi) / 1.6)
-    furrow = np.clip((strength * (0.02 + patient.sulci) * np.sqrt(fade) - folds) * sharp + 0.5, 0, 1)
+    furrow = np.clip(
+        (min(strength, 1.2) * (0.04 + patient.sulci) * np.sqrt(fade) - folds) * sharp + 0.5, 0, 1
+    )
     furrow *= fade > 0
     ribbon = np.clip((0.85 * np.clip(1.25 - depth / (reach + 0.06), 0, 1) - folds) * 2.5 + 0.5, 0, 1)
     np.maximum(ribbon, np.clip(1.6 - depth * np.float32(1 / 0.028), 0, 1), out=ribbon)

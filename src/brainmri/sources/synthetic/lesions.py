@@ -38,7 +38,7 @@ class Lesion:
         Amplitudes and phases of the outline's harmonics 2 to 8.
     style : {'ring', 'patchy', 'diffuse', 'solid', 'cystic'}
     contrast : float
-        How much the tumour stands out (about 0.3 to 1).
+        How much the tumour stands out (0.3 to 1).
     swelling : float
         Extent of the oedema in radii (1 for none).
     push : float
@@ -67,25 +67,27 @@ def draw_lesion(rng: np.random.Generator, kind: str) -> Lesion:
     amplitudes = rng.normal(0, wobble, HARMONICS.size) / HARMONICS**0.7
     outline = (amplitudes, rng.uniform(0, 2 * np.pi, HARMONICS.size))
     side = rng.choice([-1, 1])
+    # One in six is small and faint: a set on which nobody errs teaches nothing.
+    faint = bool(rng.random() < 1 / 6)
+    growth = 0.2 * rng.random() if faint else 0.2 + 0.8 * rng.beta(1.6, 1.8)
+    contrast = rng.uniform(0.3, 0.5) if faint else rng.uniform(0.6, 1.0)
+    swelling = 1.0
     if kind == "glioma":
         center = np.array([side * rng.uniform(0.10, 0.46), rng.uniform(-0.5, 0.5), rng.uniform(-0.05, 0.5)])
-        radius, style = (
-            rng.uniform(0.10, 0.27),
-            rng.choice(["ring", "patchy", "diffuse"], p=[0.5, 0.27, 0.23]),
-        )
+        radius, style = 0.11 + 0.20 * growth, rng.choice(["ring", "patchy", "diffuse"], p=[0.5, 0.3, 0.2])
         swelling = rng.uniform(1.25, 1.9)
     elif kind == "meningioma":
         center = _dural_site(rng, side)
-        radius, style = 0.07 + 0.15 * rng.beta(1.6, 2.2), "solid"
+        radius, style = 0.08 + 0.19 * growth, "solid"
         swelling = rng.choice([1.0, rng.uniform(1.1, 1.5)])
     else:
         center = SELLA.copy()
-        radius, style = 0.07 + 0.10 * rng.beta(1.3, 2.2), rng.choice(["solid", "cystic"], p=[0.8, 0.2])
-        swelling = 1.0
+        radius, style = 0.07 + 0.14 * growth, rng.choice(["solid", "cystic"], p=[0.8, 0.2])
+    grain = {"ring": 0.11, "patchy": 0.8 * radius, "diffuse": 0.7 * radius}.get(str(style), 0.09)
     return Lesion(
         kind=kind, center=center, radius=float(radius), outline=outline, style=str(style),
-        contrast=float(rng.uniform(0.35, 1.0)), swelling=float(swelling), push=float(rng.uniform(0.15, 0.5)),
-        upper=float(rng.uniform(0.6, 1.05)), grain=draw_waves(rng, 0.09, 14),
+        contrast=float(contrast), swelling=float(swelling), push=float(rng.uniform(0.15, 0.5)),
+        upper=float(rng.uniform(0.6, 1.05)), grain=draw_waves(rng, grain * rng.uniform(0.8, 1.3), 14),
     )  # fmt: skip
 
 

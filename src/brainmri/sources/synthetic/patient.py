@@ -19,7 +19,7 @@ TISSUES = {
         "choroid": 60, "lesion": 148, "edema": 62, "necrosis": 40,
     },
     "t2": {
-        "fat": 150, "skin": 125, "muscle": 58, "bone": 10, "marrow": 78, "csf": 205, "gray": 112, "white": 72,
+        "fat": 150, "skin": 125, "muscle": 66, "bone": 10, "marrow": 78, "csf": 205, "gray": 112, "white": 72,
         "deep": 84, "dura": 45, "vessel": 14, "air": 4, "globe": 215, "lens": 30, "mucosa": 175, "gland": 105,
         "choroid": 160, "lesion": 165, "edema": 150, "necrosis": 205,
     },

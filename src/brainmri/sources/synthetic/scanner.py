@@ -8,7 +8,7 @@ import numpy as np
 from brainmri.sources.synthetic.texture import Grid, Waves
 
 RIM_FLOOR = 78  # the scalp's least brightness
-FLESH_FLOOR = 54  # that of muscle and fat in neck and face
+FLESH_FLOOR = 58  # that of muscle and fat in neck and face
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def record(
     signal = cv2.GaussianBlur(image, (0, 0), max(recording.blur * scale, 0.35))
     signal *= gain
     # Neck and scalp stay so bright that the head has one clear edge, down to where the image ends.
-    low = (grid.axis(2) < -0.42) & (image > 40)
-    np.maximum(signal, FLESH_FLOOR * low.astype(np.float32), out=signal)
+    floor = np.clip((-0.25 - grid.axis(2)) / 0.3, 0, 1) * np.float32(FLESH_FLOOR)
+    np.maximum(signal, floor * (image > 40), out=signal)
     solid = (head > 127).astype(np.uint8)
     inside = cv2.erode(solid, np.ones((3, 3), np.uint8), iterations=int(0.045 * scale) + 2)
     np.maximum(signal, RIM_FLOOR * (solid - inside).astype(np.float32), out=signal)

@@ -74,7 +74,7 @@ def draw_slices(
         for level in levels_through(rng, lesion, plane, planes.count(plane))
     ]
     tight = rng.random() < 0.15
-    fill = rng.uniform(0.93, 1.0) if tight else rng.uniform(0.74, 0.94)
+    fill = rng.uniform(0.93, 1.0) if tight else rng.uniform(0.78, 0.94)
     for index, (plane, level) in enumerate(cuts):
         if index == 0 or plane != cuts[index - 1][0]:
             matrix = _matrix(rng, person, plane, height, width, fill)
