@@ -151,6 +151,7 @@ def write_run(study: Study, run, skill: float, generator: np.random.Generator) -
     history |= {"seconds": np.full(6, 2.5), "images_per_second": np.full(6, 60.0)}
     write_parquet(pd.DataFrame(history), folder / "history.parquet", config={})
     metadata = {"brainmri_version": "0.1.0", "architecture": run.model, "seed": run.seed, "device": "cpu"}
+    metadata |= {"precision": "fp32", "best_epoch": 6, "parameters": 12345}
     write_json(metadata | {"versions": {"torch": "2.7.0", "timm": "1.0.15"}}, folder / "model.json")
     draw_model(
         run.dataset,
@@ -165,6 +166,7 @@ def write_run(study: Study, run, skill: float, generator: np.random.Generator) -
         run.figures / "curves.svg",
         run.figures / "confusion_matrix.svg",
         run.figures / "gallery.png",
+        folder / "model.json",
     )
 
 

@@ -12,7 +12,7 @@ from brainmri.artefacts import read_parquet, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.reporting.draw_comparison import draw_comparison, split_marks
 from brainmri.reporting.draw_dataset import chosen_of_each_class, draw_dataset
-from brainmri.reporting.draw_model import best_epoch, confusion_matrix_figure, curves_figure
+from brainmri.reporting.draw_model import confusion_matrix_figure, curves_figure
 from brainmri.reporting.draw_split import class_counts_figure
 from brainmri.reporting.style import figure_style
 
@@ -78,19 +78,26 @@ def test_class_counts_are_written_beside_their_bars():
     assert "training: 4 images" in words
 
 
-def test_the_best_epoch_is_of_least_validation_loss_unless_marked():
-    history = pd.DataFrame({"epoch": [1, 2, 3], "val_loss": [0.5, np.nan, 0.7]})
-    assert best_epoch(history) == 1
-    assert best_epoch(history.assign(best=[False, True, False])) == 2
+HISTORY = pd.DataFrame(
+    {"epoch": [1, 2, 3], "val_loss": [0.5, 0.4, np.nan]}
+    | {
+        name: [0.5, 0.4, 0.3]
+        for name in ["train_loss", "train_accuracy", "val_accuracy", "val_macro_f1", "learning_rate"]
+    }
+)
 
 
-def test_curves_mark_the_best_epoch_and_an_empty_history_is_refused():
-    columns = ["train_loss", "val_loss", "train_accuracy", "val_accuracy", "val_macro_f1", "learning_rate"]
-    history = pd.DataFrame({"epoch": [1, 2], **{name: [0.5, 0.4] for name in columns}})
+def test_curves_mark_the_epoch_that_was_kept_and_claim_no_other():
     with figure_style():
-        assert "best epoch: 2" in texts(curves_figure("net", history))
-        with pytest.raises(BrainmriError, match="history of net is empty"):
-            curves_figure("net", history[:0])
+        assert "best epoch: 3" in texts(curves_figure("net", HISTORY, best_epoch=3))
+        words = texts(curves_figure("net", HISTORY))
+    assert "least validation loss: 2" in words
+    assert not any("best epoch" in word for word in words)
+
+
+def test_an_empty_history_is_refused():
+    with figure_style(), pytest.raises(BrainmriError, match="history of net is empty"):
+        curves_figure("net", HISTORY[:0])
 
 
 def test_an_empty_class_has_a_row_of_zeros():

@@ -38,6 +38,7 @@ def draw_model(
     curves: Path,
     confusion_matrix: Path,
     gallery: Path,
+    metadata: Path | None = None,
 ) -> None:
     """Draw a trained model's learning curves, confusion matrix and a gallery of test predictions.
 
@@ -63,6 +64,9 @@ def draw_model(
         Where to write the confusion matrix of the test part (SVG).
     gallery
         Where to write the gallery (PNG).
+    metadata
+        ``model.json``, which knows the epoch whose weights were kept. Without it the curves mark the epoch
+        of least validation loss.
 
     Raises
     ------
@@ -82,22 +86,21 @@ def draw_model(
         )
     table["row"] = table["row"].astype("int64")
     packed = open_images(images)
+    kept = read_json(metadata).get("best_epoch") if metadata else None
     with figure_style():
-        save_figure(curves_figure(title, read_parquet(history)), curves)
+        save_figure(curves_figure(title, read_parquet(history), kept), curves)
         counts = np.array(matrix["counts"])
         save_figure(confusion_matrix_figure(title, matrix["labels"], counts), confusion_matrix)
         save_figure(gallery_figure(title, table, matrix["labels"], packed, seed), gallery, colours=128)
 
 
-def best_epoch(history: pd.DataFrame) -> int:
-    """Return the epoch whose weights were kept: the one marked `best`, else of least validation loss."""
-    if "best" in history and history["best"].any():
-        return int(history.loc[history["best"].to_numpy(dtype=bool), "epoch"].iloc[-1])
+def least_loss_epoch(history: pd.DataFrame) -> int:
+    """Return the epoch of least validation loss, the first of them where there are several."""
     losses = history["val_loss"].fillna(np.inf)
     return int(history.loc[losses.idxmin(), "epoch"])
 
 
-def curves_figure(title: str, history: pd.DataFrame) -> Figure:
+def curves_figure(title: str, history: pd.DataFrame, best_epoch: int | None = None) -> Figure:
     """Return loss, accuracy and learning rate by epoch, with the best epoch marked.
 
     Parameters
@@ -106,13 +109,24 @@ def curves_figure(title: str, history: pd.DataFrame) -> Figure:
         The run, for the title.
     history
         Columns of ``history.parquet``; at least one row.
+    best_epoch
+        The epoch whose weights were kept; None where that is not known.
+
+    Raises
+    ------
+    BrainmriError
+        If there is no epoch.
     """
     if history.empty:
         raise BrainmriError(f"The history of {title} is empty: train it again.")
     figure = new_figure(5.6)
     add_title(figure, title)
     loss, accuracy, rate = figure.subplots(3, 1, sharex=True, height_ratios=[1, 1, 0.55])
-    epochs, best = history["epoch"], best_epoch(history)
+    epochs = history["epoch"]
+    marked, words = best_epoch, f"best epoch: {best_epoch}"
+    if marked is None:
+        marked = least_loss_epoch(history)
+        words = f"least validation loss: {marked}"
     # One epoch alone is no line: show the points then.
     marker = "o" if len(history) <= 25 else None
     validation, training, macro = OKABE_ITO[1], OKABE_ITO[0], OKABE_ITO[2]
@@ -142,7 +156,7 @@ def curves_figure(title: str, history: pd.DataFrame) -> Figure:
     rate.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in (loss, accuracy, rate):
         axes.grid(axis="y", visible=True)
-        axes.axvline(best, color=MUTED, linewidth=1, linestyle=(0, (2, 2)), label=f"best epoch: {best}")
+        axes.axvline(marked, color=MUTED, linewidth=1, linestyle=(0, (2, 2)), label=words)
     accuracy.set_ylim(top=1.0 + 0.02)
     handles = dict(zip(*accuracy.get_legend_handles_labels()[::-1], strict=True))
     figure.legend(handles.values(), handles.keys(), loc="outside lower left", ncols=2)

@@ -1,7 +1,7 @@
 """What the page says of trained models, as plain dictionaries."""
 
 from brainmri.artefacts import read_json, read_parquet
-from brainmri.reporting.draw_model import best_epoch
+from brainmri.reporting.draw_model import least_loss_epoch
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.numbers import (
     UNKNOWN,
@@ -52,7 +52,7 @@ def run_context(study: Study, run: Run, artefacts: Artefacts) -> dict:
         "referral": test.get("referral") or {},
         "recipe": flattened(study.models[run.model]),
         "epochs": len(history),
-        "best_epoch": best_epoch(history),
+        "best_epoch": metadata.get("best_epoch") or least_loss_epoch(history),
         "metadata": metadata,
         "device": str(metadata.get("device", UNKNOWN)),
         "precision": str(metadata.get("precision", UNKNOWN)),
