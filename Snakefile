@@ -23,6 +23,7 @@ import json
 import os
 import re
 import sys
+from shlex import quote
 
 import yaml
 from snakemake.exceptions import WorkflowError
@@ -66,7 +67,7 @@ study = Study(
 )
 
 # The `brainmri` command lies beside the Python that runs Snakemake, here and on a cluster's nodes.
-os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+shell.prefix(f'export PATH={quote(os.path.dirname(sys.executable))}:"$PATH"; ')
 
 
 wildcard_constraints:
@@ -78,6 +79,7 @@ wildcard_constraints:
     size=r"\d+",
 
 
+include: "workflow/rules/inputs.smk"
 include: "workflow/rules/sources.smk"
 include: "workflow/rules/images.smk"
 include: "workflow/rules/audit.smk"

@@ -1,15 +1,6 @@
 # Bring the files of a data set in, and take their checksums.
 
 
-def local_archive(wildcards):
-    """The archive that a source reads, so that another archive under the same name is noticed."""
-    source = config["datasets"][wildcards.dataset]["source"]
-    archive = source.get("archive")
-    if "kaggle" in source:
-        archive = os.path.join(config["archives_dir"], f"{source['kaggle']}.zip")
-    return archive if archive and os.path.exists(archive) else []
-
-
 rule fetch:
     input:
         archive=local_archive,

@@ -1,21 +1,6 @@
 # Train one model on one manifest with one seed.
 
 
-def images_of_model(wildcards):
-    """The packed array in the size that the model wants."""
-    size = config["models"][wildcards.model]["image_size"]
-    return f"data/{wildcards.dataset}/images_{size}.npy"
-
-
-def pretrained_weights(wildcards):
-    """The local weights that the model starts from, so that a change of them is noticed."""
-    recipe = config["models"][wildcards.model]
-    path = recipe["pretrained"]
-    if path is True:
-        path = os.path.join(config["weights_dir"], f"{recipe['architecture']}.safetensors")
-    return path if path and os.path.exists(path) else []
-
-
 rule train:
     input:
         manifest="results/{study}/{dataset}/{split}/manifest.parquet",

@@ -1,0 +1,25 @@
+# Input functions: files that rules read where the configuration says so.
+
+
+def local_archive(wildcards):
+    """The archive that a source reads, so that another archive under the same name is noticed."""
+    source = config["datasets"][wildcards.dataset]["source"]
+    archive = source.get("archive")
+    if "kaggle" in source:
+        archive = os.path.join(config["archives_dir"], f"{source['kaggle']}.zip")
+    return archive if archive and os.path.exists(archive) else []
+
+
+def images_of_model(wildcards):
+    """The packed array in the size that the model wants."""
+    size = config["models"][wildcards.model]["image_size"]
+    return f"data/{wildcards.dataset}/images_{size}.npy"
+
+
+def pretrained_weights(wildcards):
+    """The local weights that the model starts from, so that a change of them is noticed."""
+    recipe = config["models"][wildcards.model]
+    path = recipe["pretrained"]
+    if path is True:
+        path = os.path.join(config["weights_dir"], f"{recipe['architecture']}.safetensors")
+    return path if path and os.path.exists(path) else []
