@@ -5,8 +5,11 @@ import os
 import re
 import struct
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
+
+from PIL import Image
 
 from brainmri.artefacts import file_digest
 from brainmri.errors import BrainmriError
@@ -61,8 +64,18 @@ class Artefacts:
         link = self.link(path)
         content = Path(path).read_bytes()
         width, height, kind = image_size(content, path)
+        if kind == "image/png":
+            content, kind = lighter(content)
         source = f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
         return {"source": source, "width": width, "height": height, "alt": alt, "link": link}
+
+
+def lighter(content: bytes) -> tuple[bytes, str]:
+    """Return a PNG's picture as WebP, a fifth of the bytes; the link beside it leads to the PNG itself."""
+    picture = BytesIO()
+    with Image.open(BytesIO(content)) as image:
+        image.convert("RGB").save(picture, format="webp", quality=82, method=4)
+    return picture.getvalue(), "image/webp"
 
 
 def image_size(content: bytes, path: Path) -> tuple[int, int, str]:

@@ -54,7 +54,7 @@ def split_warnings(split: dict, runs: list[dict]) -> list[dict]:
             "warning",
             f"The {split['protocol']} protocol tests on images whose patient or copy is in training: "
             f"{leakage['test_in_train']} of {test} ({leakage['test_in_train_share']}). "
-            "Its numbers are too high.",
+            "Its numbers do not show how a model does on new patients.",
         )
     elif leakage["test_in_val"]:
         add(
