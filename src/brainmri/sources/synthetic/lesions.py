@@ -69,12 +69,12 @@ def draw_lesion(rng: np.random.Generator, kind: str) -> Lesion:
     side = rng.choice([-1, 1])
     # One in six is small and faint: a set on which nobody errs teaches nothing.
     faint = bool(rng.random() < 1 / 6)
-    growth = 0.2 * rng.random() if faint else 0.2 + 0.8 * rng.beta(1.6, 1.8)
-    contrast = rng.uniform(0.3, 0.5) if faint else rng.uniform(0.6, 1.0)
+    growth = 0.25 * rng.random() if faint else 0.25 + 0.75 * rng.beta(1.8, 1.5)
+    contrast = rng.uniform(0.3, 0.5) if faint else rng.uniform(0.7, 1.0)
     swelling = 1.0
     if kind == "glioma":
         center = np.array([side * rng.uniform(0.10, 0.46), rng.uniform(-0.5, 0.5), rng.uniform(-0.05, 0.5)])
-        radius, style = 0.11 + 0.20 * growth, rng.choice(["ring", "patchy", "diffuse"], p=[0.5, 0.3, 0.2])
+        radius, style = 0.11 + 0.20 * growth, rng.choice(["ring", "patchy", "diffuse"], p=[0.58, 0.28, 0.14])
         swelling = rng.uniform(1.25, 1.9)
     elif kind == "meningioma":
         center = _dural_site(rng, side)

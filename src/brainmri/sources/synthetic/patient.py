@@ -75,7 +75,7 @@ class Patient:
 
 def draw_patient(rng: np.random.Generator) -> Patient:
     """Return a random patient. Nothing here depends on the class, so that only the lesion tells it."""
-    kind = rng.choice(["t1_contrast", "t1", "t2"], p=[0.74, 0.13, 0.13])
+    kind = rng.choice(["t1_contrast", "t1", "t2"], p=[0.84, 0.08, 0.08])
     tissue = {name: value * rng.uniform(0.92, 1.08) for name, value in TISSUES[kind].items()}
     contrast = rng.uniform(0.35, 1.1)  # gray against white matter: weak in most recordings after contrast
     middle = (tissue["gray"] + tissue["white"]) / 2
