@@ -53,7 +53,9 @@ def resize_to_square(gray: np.ndarray, size: int) -> np.ndarray:
     height, width = gray.shape
     if height * width < size * size:
         return cv2.resize(gray, (size, size), interpolation=cv2.INTER_CUBIC)
-    multiple = (max(1, width // size) * size, max(1, height // size) * size)
+    if min(height, width) < size:  # A strip: its multiple could be far larger than itself.
+        return cv2.resize(gray, (size, size), interpolation=cv2.INTER_AREA)
+    multiple = (width // size * size, height // size * size)
     if multiple != (width, height):
         gray = cv2.resize(gray, multiple, interpolation=cv2.INTER_LINEAR)
     if multiple != (size, size):
