@@ -62,6 +62,7 @@ rule draw_model:
         history=f"{RUN}/history.parquet",
         predictions=f"{RUN}/predictions.parquet",
         metrics=f"{RUN}/metrics.json",
+        metadata=f"{RUN}/model.json",
         manifest="results/{study}/{dataset}/{split}/manifest.parquet",
         images=images_of_model,
         code=code_of("brainmri.reporting.draw_model"),
@@ -93,7 +94,7 @@ rule draw_model:
         "brainmri draw_model --dataset {wildcards.dataset} --split {wildcards.split}"
         " --model {wildcards.model} --seed {wildcards.seed} --history {input.history:q}"
         " --predictions {input.predictions:q} --metrics {input.metrics:q} --images {input.images:q}"
-        " --manifest {input.manifest:q} --curves {output.curves:q}"
+        " --metadata {input.metadata:q} --manifest {input.manifest:q} --curves {output.curves:q}"
         " --confusion_matrix {output.confusion_matrix:q} --gallery {output.gallery:q} &> {log:q}"
 
 
