@@ -54,7 +54,8 @@ def save_model(
     """
     state = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
     with written_atomically(path) as temporary:
-        safetensors.torch.save_file(state, temporary, metadata={"format": "pt"})
+        # Not save_file, which makes files that nobody but the owner can read.
+        temporary.write_bytes(safetensors.torch.save(state, metadata={"format": "pt"}))
     document = {
         "brainmri_version": __version__,
         "architecture": recipe.architecture,
