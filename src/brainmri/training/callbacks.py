@@ -170,7 +170,9 @@ class Progress(Callback):
         if run.step % self.every == 0:
             loss, accuracy = float(run.loss_sum) / run.seen, float(run.correct) / run.seen
             rate = run.seen / max(self.bar.format_dict["elapsed"], 1e-9)
-            self.bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.3f}, {rate:.0f} images/s")
+            self.bar.set_postfix_str(
+                f"loss {loss:.3f}, accuracy {accuracy:.3f}, {rate:.0f} images/s", refresh=False
+            )
 
     def on_epoch_end(self, run: Run) -> None:
         if self.bar is not None:
