@@ -3,8 +3,8 @@
     python docs/draw_figures.py                     # into docs/images
     python docs/draw_figures.py --output FOLDER
 
-Beside the pictures lies numbers.json: the figures that the text quotes. Those in the walk-through are brought up
-to date with it. One to two minutes on two cores.
+Beside the pictures lies numbers.json: the figures that the text quotes. The walk-through is brought up to
+date with it. One to two minutes on two cores.
 """
 
 import argparse
