@@ -103,7 +103,7 @@ class HeadSettings:
         flattens its map instead.
     """
 
-    hidden: list[int] | int = field(default_factory=lambda: [512])
+    hidden: list[int] | int = field(default_factory=list)
     dropout: float = 0.5
     pooling: Literal["average", "max"] = "average"
 
