@@ -104,7 +104,7 @@ class HeadSettings:
     """
 
     hidden: list[int] | int = field(default_factory=list)
-    dropout: float = 0.5
+    dropout: float = 0.0
     pooling: Literal["average", "max"] = "average"
 
     def __post_init__(self):
