@@ -15,8 +15,8 @@ from brainmri.images.box import CropSettings
 from brainmri.images.decode import decode_gray
 from brainmri.images.decoder_messages import DecoderMessages, decoder_messages, lost_pixels
 from brainmri.images.prepare import prepare_image
+from brainmri.mapping import settings_from
 from brainmri.models.device import resolve_device
-from brainmri.models.mapping import settings_from
 from brainmri.models.saved import load_model, predict_logits, weights_path
 from brainmri.progress import progress
 

@@ -1,6 +1,7 @@
 """A trained model on disk: weights in `model.safetensors`, all that is needed to use them in `model.json`."""
 
 from dataclasses import asdict, fields
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,7 @@ def save_model(
         temporary.write_bytes(safetensors.torch.save(state, metadata={"format": "pt"}))
     document = {
         "brainmri_version": __version__,
+        "versions": {name: version(name) for name in ("torch", "timm", "numpy", "opencv-python-headless")},
         "architecture": recipe.architecture,
         "classes": list(classes),
         "image_size": recipe.image_size,
