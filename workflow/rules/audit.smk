@@ -11,6 +11,8 @@ rule audit:
         counts="data/{dataset}/audit.json",
     log:
         "logs/data/{dataset}/audit.log",
+    message:
+        "Look for copies in {wildcards.dataset}"
     shell:
         "brainmri audit --inventory {input.inventory:q} --duplicates {output.duplicates:q}"
         " --groups {output.groups:q} --output {output.counts:q} &> {log:q}"

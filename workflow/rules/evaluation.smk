@@ -18,6 +18,8 @@ rule predict_split:
         gpu=1,
     params:
         device=config["device"],
+    message:
+        "Predict with {wildcards.model} on {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed}"
     shell:
         "brainmri predict_split --manifest {input.manifest:q} --images {input.images:q}"
         " --model {input.model:q} --metadata {input.metadata:q} --device {params.device} --threads {threads}"
@@ -36,6 +38,8 @@ rule evaluate:
     params:
         protocol=lambda wildcards: config["splits"][wildcards.split]["protocol"],
         resamples=config["resamples"],
+    message:
+        "Evaluate {wildcards.model} on {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed}"
     shell:
         "brainmri evaluate --predictions {input.predictions:q} --calibration {input.calibration:q}"
         " --dataset {wildcards.dataset} --split {wildcards.split} --protocol {params.protocol}"
@@ -51,5 +55,7 @@ rule compare:
         "results/{study}/comparison.parquet",
     log:
         "logs/{study}/compare.log",
+    message:
+        "Compare all models and protocols"
     shell:
         "brainmri compare --metrics {input.metrics:q} --output {output:q} &> {log:q}"

@@ -14,6 +14,8 @@ rule inventory:
         raw="data/{dataset}/raw",
         layout=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["layout"]),
         classes=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["classes"]),
+    message:
+        "List what each file of {wildcards.dataset} is"
     shell:
         "brainmri inventory --raw {params.raw:q} --checksums {input.checksums:q} --output {output:q}"
         " --layout {params.layout:q} --classes {params.classes:q} --workers {threads} &> {log:q}"
@@ -32,6 +34,8 @@ rule crop:
     params:
         raw="data/{dataset}/raw",
         settings=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["crop"]),
+    message:
+        "Crop {wildcards.dataset} to {wildcards.size} pixels"
     shell:
         "brainmri crop --raw {params.raw:q} --inventory {input.inventory:q} --size {wildcards.size}"
         " --settings {params.settings:q} --images {output.images:q} --crops {output.crops:q}"

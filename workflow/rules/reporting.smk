@@ -32,6 +32,8 @@ rule draw_dataset:
         "logs/{study}/draw_dataset/{dataset}.log",
     params:
         raw="data/{dataset}/raw",
+    message:
+        "Draw {wildcards.dataset}"
     shell:
         "brainmri draw_dataset --dataset {wildcards.dataset} --raw {params.raw:q}"
         " --inventory {input.inventory:q} --images {input.images:q} --crops {input.crops:q}"
@@ -52,6 +54,8 @@ rule draw_split:
         ),
     log:
         "logs/{study}/draw_split/{dataset}-{split}.log",
+    message:
+        "Draw {wildcards.dataset}, {wildcards.split}"
     shell:
         "brainmri draw_split --dataset {wildcards.dataset} --split {wildcards.split}"
         " --manifest {input.manifest:q} --class_counts {output:q} &> {log:q}"
@@ -90,6 +94,8 @@ rule draw_model:
         ),
     log:
         "logs/{study}/draw_model/{dataset}-{split}-{model}-seed{seed}.log",
+    message:
+        "Draw {wildcards.model} on {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed}"
     shell:
         "brainmri draw_model --dataset {wildcards.dataset} --split {wildcards.split}"
         " --model {wildcards.model} --seed {wildcards.seed} --history {input.history:q}"
@@ -111,6 +117,8 @@ rule draw_comparison:
         ),
     log:
         "logs/{study}/draw_comparison.log",
+    message:
+        "Draw the comparison"
     shell:
         "brainmri draw_comparison --comparison {input.comparison:q} --output {output:q} &> {log:q}"
 
@@ -164,5 +172,7 @@ rule report:
                 "claims": study.claims,
             }
         ),
+    message:
+        "Write the report: {output}"
     shell:
         "brainmri report --study {params.study:q} --output {output:q} &> {log:q}"

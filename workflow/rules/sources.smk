@@ -13,9 +13,11 @@ rule fetch:
     params:
         source=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["source"]),
         archives_dir=config["archives_dir"],
+    message:
+        "Bring in the files of {wildcards.dataset}"
     shell:
         "brainmri fetch --dataset {wildcards.dataset} --source {params.source:q}"
-        " --archives_dir {params.archives_dir:q} --raw {output.raw:q} --output {output.record:q} &> {log:q}"
+        " --archives_dir {params.archives_dir:q} --raw {params.raw:q} --output {output.record:q} &> {log:q}"
 
 
 rule checksum:
@@ -32,6 +34,8 @@ rule checksum:
     params:
         raw="data/{dataset}/raw",
         lock="config/checksums/{dataset}.sha256",
+    message:
+        "Take the checksums of {wildcards.dataset}"
     shell:
         "brainmri checksum --dataset {wildcards.dataset} --raw {params.raw:q}"
         " --lock {params.lock:q} --output {output:q} &> {log:q}"

@@ -13,6 +13,8 @@ rule split:
     params:
         settings=lambda wildcards: json.dumps(config["splits"][wildcards.split]),
         class_names=json.dumps(config["class_names"]),
+    message:
+        "Split {wildcards.dataset}: {wildcards.split}"
     shell:
         "brainmri split --inventory {input.inventory:q} --groups {input.groups:q} --output {output:q}"
         " --settings {params.settings:q} --class_names {params.class_names:q} &> {log:q}"

@@ -21,6 +21,8 @@ rule train:
         crop=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["crop"]),
         weights_dir=config["weights_dir"],
         device=config["device"],
+    message:
+        "Train {wildcards.model} on {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed} (progress: {log})"
     shell:
         "brainmri train --manifest {input.manifest:q} --images {input.images:q}"
         " --recipe {params.recipe:q} --crop {params.crop:q} --seed {wildcards.seed}"
