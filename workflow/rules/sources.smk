@@ -6,11 +6,12 @@ rule fetch:
         archive=local_archive,
         code=code_of("brainmri.sources.fetch"),
     output:
-        raw=directory("data/{dataset}/raw"),
+        # The record alone: into a declared folder Snakemake puts a file of its own, which no lock knows.
         record="data/{dataset}/fetch.json",
     log:
         "logs/data/{dataset}/fetch.log",
     params:
+        raw="data/{dataset}/raw",
         source=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["source"]),
         archives_dir=config["archives_dir"],
     message:

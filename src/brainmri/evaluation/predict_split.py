@@ -84,8 +84,9 @@ def predict_split(
     write_parquet(
         predictions_table(rows, logits, class_names, fitted["temperature"]),
         predictions,
-        config={"temperature": fitted["temperature"]},
-        inputs=[manifest, model, metadata],
+        # Of the metadata only what shapes the logits: it also tells durations, which no two runs share.
+        config={key: document[key] for key in ("classes", "mean", "std")},
+        inputs=[manifest, images, model],
         schema=predictions_schema(class_names),
     )
     write_json({**fitted, "weights_sha256": file_digest(model)}, calibration)
