@@ -7,22 +7,11 @@ import pyarrow as pa
 
 from brainmri.artefacts import read_json, write_parquet
 from brainmri.errors import BrainmriError
+from brainmri.evaluation.metrics import OVERALL_METRICS
 from brainmri.evaluation.predictions import PARTS
 
 IDENTITY = ("dataset", "split", "protocol", "model", "seed")
-METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "macro_precision",
-    "macro_recall",
-    "macro_f1",
-    "mcc",
-    "cohen_kappa",
-    "macro_auroc",
-    "macro_average_precision",
-    "log_loss",
-    "brier",
-)
+METRICS = (*OVERALL_METRICS, "macro_auroc", "macro_average_precision", "log_loss", "brier")
 CALIBRATION = ("temperature", "ece_before", "ece_after")
 
 COMPARISON_SCHEMA = pa.schema(
