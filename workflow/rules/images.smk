@@ -40,14 +40,3 @@ rule crop:
         "brainmri crop --raw {params.raw:q} --inventory {input.inventory:q} --size {wildcards.size}"
         " --settings {params.settings:q} --images {output.images:q} --crops {output.crops:q}"
         " --workers {threads} &> {log:q}"
-
-
-# `prepare_{dataset}`: all that is known about one data set, in every size that a model wants.
-for dataset in study.datasets:
-
-    rule:
-        name:
-            f"prepare_{dataset}"
-        input:
-            study.data_folder(dataset) / "groups.parquet",
-            [study.data_folder(dataset) / f"images_{size}.npy" for size in study.image_sizes()],
