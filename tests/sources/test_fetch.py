@@ -52,23 +52,18 @@ def test_kaggle_archive_at_hand_is_unpacked_and_recorded(tmp_path, archive):
         "kind": "kaggle",
         "source": "someone/brains",
         "version": 2,
+        "downloaded": False,
         "licence": "CC0",
+        "licence_on_kaggle": None,
         "archive": "brains.zip",
         "archive_sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
         "archive_bytes": archive.stat().st_size,
         "files": 2,
         "bytes": 11,
+        "files_sha256": record["files_sha256"],
         "skipped": [],
         "brainmri_version": brainmri.__version__,
     }
-
-
-def test_kaggle_set_that_is_not_at_hand_says_what_to_put_where(tmp_path):
-    with pytest.raises(BrainmriError) as caught:
-        fetched(tmp_path, SourceSettings(kaggle="someone/else"))
-    assert "https://www.kaggle.com/datasets/someone/else" in str(caught.value)
-    assert str(tmp_path / "archives" / "someone" / "else.zip") in str(caught.value)
-    assert not list((tmp_path / "data" / "set").iterdir())
 
 
 def test_tar_archive_source(tmp_path):

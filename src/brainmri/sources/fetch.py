@@ -16,9 +16,9 @@ from brainmri.errors import BrainmriError, nearest
 from brainmri.progress import progress
 from brainmri.sources.extraction import extract
 from brainmri.sources.files import list_files
+from brainmri.sources.kaggle import KaggleSet, Patience, from_kaggle
+from brainmri.sources.manifest import manifest_digest
 from brainmri.sources.settings import SourceSettings
-
-KAGGLE_ADDRESS = "https://www.kaggle.com/datasets"
 
 
 @dataclass
@@ -33,11 +33,20 @@ class Provenance:
         Name, SHA-256 and bytes of the archive; empty where there is none.
     skipped
         Files of a folder that were not copied: ``path`` and ``reason`` of each.
+    version
+        The version that was downloaded.
+    licence
+        The licence as Kaggle gives it.
+    downloaded
+        Whether it came over the network, or from the cache of such downloads.
     """
 
     source: str | dict
     archive: dict = field(default_factory=dict)
     skipped: list[dict] = field(default_factory=list)
+    version: int | None = None
+    licence: str | None = None
+    downloaded: bool = False
 
 
 def fetch(
@@ -46,6 +55,8 @@ def fetch(
     raw: Path,
     output: Path,
     archives_dir: Path = Path("data/archives"),
+    attempts: int = 6,
+    stall_seconds: float = 60.0,
 ) -> None:
     """Bring a data set's files in, safely, and record where they came from.
 
@@ -62,8 +73,14 @@ def fetch(
     output
         Where to write the provenance (fetch.json).
     archives_dir
-        The folder with archives downloaded by hand, as {owner}/{name}.zip.
+        The folder with archives downloaded by hand, as {owner}/{name}.zip; one that lies there is taken
+        in place of a download.
+    attempts
+        Attempts at a download, in a row, that bring nothing new.
+    stall_seconds
+        An attempt at a download is broken off when nothing has come for so many seconds.
     """
+    patience = Patience(attempts=attempts, stall_seconds=stall_seconds)
     with staging_folder(raw) as staging:
         files = staging / "files"
         files.mkdir()
@@ -71,14 +88,15 @@ def fetch(
             provenance = draw_phantom(source.phantom, files, staging / "truth.parquet")
         elif source.directory is not None:
             provenance = copy_folder(source.directory, raw, files)
+        elif source.kaggle is not None:
+            provenance = bring_from_kaggle(source, archives_dir, files, patience)
         else:
-            path = source.archive or kaggle_archive(source.kaggle, source.version, archives_dir)
-            provenance = unpack(path, files)
-            provenance.source = source.kaggle or str(source.archive)
+            provenance = unpack(source.archive, files)
         paths = list_files(files)
         if not paths:
             raise BrainmriError(f"The source of {dataset} ({source.kind} {provenance.source}) holds no file.")
         total = sum((files / path).stat().st_size for path in paths)
+        digest = manifest_digest(dataset, files, paths)
         # A killed process leaves no provenance rather than that of other files.
         output.unlink(missing_ok=True)
         if source.phantom is not None:
@@ -88,13 +106,10 @@ def fetch(
         "dataset": dataset,
         "kind": source.kind,
         "source": provenance.source,
-        "version": source.version,
-        "licence": source.licence,
-        "archive": provenance.archive.get("name"),
-        "archive_sha256": provenance.archive.get("sha256"),
-        "archive_bytes": provenance.archive.get("bytes"),
+        **origin_of(source, provenance),
         "files": len(paths),
         "bytes": total,
+        "files_sha256": digest,
         "skipped": provenance.skipped,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "brainmri_version": __version__,
@@ -103,6 +118,19 @@ def fetch(
     print(f"{dataset}: {len(paths)} files, {total} bytes, from {source.kind}")
     for skipped in provenance.skipped:
         print(f"{dataset}: not copied: {skipped['path']} ({skipped['reason']})")
+
+
+def origin_of(source: SourceSettings, provenance: Provenance) -> dict:
+    """Return what `fetch.json` says about version, licence and archive."""
+    return {
+        "version": provenance.version or source.version,
+        "downloaded": provenance.downloaded,
+        "licence": source.licence or provenance.licence,
+        "licence_on_kaggle": provenance.licence,
+        "archive": provenance.archive.get("name"),
+        "archive_sha256": provenance.archive.get("sha256"),
+        "archive_bytes": provenance.archive.get("bytes"),
+    }
 
 
 def draw_phantom(options: dict, files: Path, truth: Path) -> Provenance:
@@ -117,16 +145,29 @@ def draw_phantom(options: dict, files: Path, truth: Path) -> Provenance:
     return Provenance(source=dict(options))
 
 
-def kaggle_archive(handle: str, version: int | None, archives_dir: Path) -> Path:
-    """Return where the archive of a Kaggle set lies, or say which file to put where."""
-    path = archives_dir / f"{handle}.zip"
-    if not path.is_file():
-        of_version = f", version {version}," if version is not None else ""
-        raise BrainmriError(
-            f"The Kaggle set {handle}{of_version} is not at hand: download its zip from "
-            f"{KAGGLE_ADDRESS}/{handle} and put it at {path}."
-        )
-    return path
+def bring_from_kaggle(
+    source: SourceSettings, archives_dir: Path, files: Path, patience: Patience
+) -> Provenance:
+    """Unpack the archive of a Kaggle set: the one that lies in `archives_dir`, else a download."""
+    by_hand = archives_dir / f"{source.kaggle}.zip"
+    if by_hand.is_file():
+        provenance = unpack(by_hand, files)
+        provenance.source = source.kaggle
+        return provenance
+
+    def unpack_anew(archive: Path) -> None:
+        shutil.rmtree(files)
+        files.mkdir()
+        extract(archive, files)
+
+    record = from_kaggle(KaggleSet(source.kaggle, source.version, by_hand), unpack_anew, patience)
+    return Provenance(
+        source=source.kaggle,
+        archive={"name": by_hand.name, "sha256": record["sha256"], "bytes": record["bytes"]},
+        version=record["version"],
+        licence=record["licence"],
+        downloaded=True,
+    )
 
 
 def unpack(archive: Path, files: Path) -> Provenance:
