@@ -1,14 +1,20 @@
 """Checksums, and the lock that they are compared with."""
 
 import hashlib
+import json
 import os
+import re
 import subprocess
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from brainmri.errors import BrainmriError
 from brainmri.sources.checksum import checksum
+from brainmri.sources.fetch import fetch
+from brainmri.sources.lock import read_lock
+from brainmri.sources.settings import SourceSettings
 
 
 @pytest.fixture
@@ -65,7 +71,10 @@ def test_lock_that_does_not_exist_is_not_compared(tmp_path, raw):
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("text", ["rubbish\n", "ab  x.jpg\n", "0" * 64 + " x\n", ("0" * 64 + "  x\n") * 2])
+@pytest.mark.parametrize(
+    "text",
+    ["rubbish\n", "ab  x.jpg\n", "0" * 64 + " x\n", "# archive-sha256: ab\n", ("0" * 64 + "  x\n") * 2],
+)
 def test_lock_that_cannot_be_read_names_the_line(tmp_path, raw, text):
     lock = tmp_path / "lock"
     lock.write_text(text)
@@ -91,6 +100,123 @@ def test_missing_and_empty_folders_are_told(tmp_path):
     (tmp_path / "raw").mkdir()
     with pytest.raises(BrainmriError, match="holds no file"):
         checksum("set", tmp_path / "raw", tmp_path / "c.parquet")
+
+
+@pytest.fixture
+def record(tmp_path, raw):
+    """The record of a fetch from an archive."""
+    from brainmri.sources.files import list_files
+    from brainmri.sources.manifest import manifest_digest
+
+    def write(archive, source="someone/brains", kind="kaggle"):
+        document = {"kind": kind, "source": source, "archive_sha256": archive, "files": 50}
+        document["files_sha256"] = manifest_digest("set", raw, list_files(raw))
+        (tmp_path / "fetch.json").write_text(json.dumps(document))
+        return tmp_path / "fetch.json"
+
+    return write
+
+
+def test_lock_of_one_archive_holds_for_that_archive(tmp_path, raw, record, capfd):
+    lock, table = tmp_path / "lock", tmp_path / "c.parquet"
+    checksum("set", raw, table, lock=lock, record=record("a" * 64), write_lock=True, lock_archive=True)
+    assert lock.read_text().startswith(f"# source: someone/brains\n# archive-sha256: {'a' * 64}\n")
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", lock], cwd=raw, check=True)
+    checksum("set", raw, table, lock=lock, record=record("a" * 64))
+    (raw / "class 1" / "1.jpg").write_bytes(b"changed")
+    with pytest.raises(BrainmriError, match=r"1 changed: class 1/1\.jpg"):
+        checksum("set", raw, table, lock=lock, record=record("a" * 64))
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"archive": "b" * 64}, "holds for the archive with SHA-256 aaa.*from the one bbb"),
+        ({"archive": None}, "from the one that is not known"),
+        ({"archive": None, "kind": "phantom", "source": {"patients": 3}}, "someone/brains on Kaggle"),
+        ({"archive": "a" * 64, "source": "another/brains"}, "holds for someone/brains on Kaggle"),
+    ],
+)
+def test_lock_of_something_else_stops_nobody_and_is_told(tmp_path, raw, record, capfd, other, words):
+    lock, table = tmp_path / "lock", tmp_path / "c.parquet"
+    checksum("set", raw, table, lock=lock, record=record("a" * 64), write_lock=True, lock_archive=True)
+    (raw / "class 1" / "1.jpg").write_bytes(b"original size")
+    checksum("set", raw, table, lock=lock, record=record(**other))
+    warning = capfd.readouterr().err
+    assert "NOT compared with the lock" in warning
+    assert re.search(words, warning)
+    assert table.exists()
+    with pytest.raises(BrainmriError, match="1 changed"):
+        checksum("set", raw, table, lock=lock)
+
+
+def test_lock_of_a_kaggle_set_holds_for_each_archive_of_it(tmp_path, raw, record):
+    lock, table = tmp_path / "lock", tmp_path / "c.parquet"
+    checksum("set", raw, table, lock=lock, record=record("a" * 64), write_lock=True)
+    (raw / "class 1" / "1.jpg").unlink()
+    with pytest.raises(BrainmriError, match="1 removed"):
+        checksum("set", raw, table, lock=lock, record=record("b" * 64))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda raw: (raw / "class 0" / "0.jpg").unlink(), "49 files where .*fetch.json says 50"),
+        (lambda raw: (raw / "class 0" / "0.jpg").write_bytes(b"x"), "their SHA-256 is not the one in"),
+        (lambda raw: (raw / "class 0" / "0.jpg").rename(raw / "0.jpg"), "their SHA-256 is not the one in"),
+    ],
+)
+def test_file_lost_or_changed_since_the_fetch_is_told(tmp_path, raw, record, spoil, words):
+    fetched = record(None)
+    checksum("set", raw, tmp_path / "c.parquet", record=fetched)
+    spoil(raw)
+    with pytest.raises(BrainmriError, match=words):
+        checksum("set", raw, tmp_path / "d.parquet", record=fetched)
+    with pytest.raises(BrainmriError, match=words):
+        checksum("set", raw, tmp_path / "d.parquet", tmp_path / "lock", record=fetched, write_lock=True)
+    assert not (tmp_path / "d.parquet").exists()
+    assert not (tmp_path / "lock").exists()
+
+
+def test_record_without_digests_is_taken(tmp_path, raw):
+    (tmp_path / "fetch.json").write_text('{"files": 3}')
+    checksum("set", raw, tmp_path / "c.parquet", record=tmp_path / "fetch.json")
+    with pytest.raises(BrainmriError, match="--lock_archive needs"):
+        checksum("set", raw, tmp_path / "c.parquet", tmp_path / "lock", write_lock=True, lock_archive=True)
+
+
+LOCKS = sorted((Path(__file__).parents[2] / "config" / "checksums").glob("*.sha256"))
+
+
+@pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.stem)
+def test_locks_of_the_project_are_sorted_and_read_by_sha256sum(path):
+    lock = read_lock(path)
+    assert list(lock.files) == sorted(lock.files)
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--strict", "--ignore-missing", path], capture_output=True, text=True
+    )
+    assert "improperly formatted" not in checked.stderr
+    assert (len(lock.files), lock.source, lock.archive) == {
+        "sartaj": (3264, "sartajbhuvaji/brain-tumor-classification-mri", None),
+        "masoud": (
+            7019,
+            "masoudnickparvar/brain-tumor-mri-dataset",
+            "9037e77d5db2d82ed759215875d0714bed5d9d1d40c5d8a9f3b7c24973770268",
+        ),
+    }[path.stem]
+
+
+def test_the_lock_of_sartaj_is_the_published_archive(tmp_path):
+    archives = Path(__file__).parents[3] / "shared" / "kaggle"
+    handle = "sartajbhuvaji/brain-tumor-classification-mri"
+    if not (archives / f"{handle}.zip").is_file():
+        pytest.skip("the archive is not here")
+    raw, record = tmp_path / "real", tmp_path / "real.json"
+    fetch("sartaj", SourceSettings(kaggle=handle), raw, record, archives)
+    lock = next(path for path in LOCKS if path.stem == "sartaj")
+    checksum("sartaj", raw, tmp_path / "c.parquet", lock, record)
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", lock], cwd=raw, check=True)
 
 
 @pytest.mark.parametrize("name", [b"a\nb.jpg", b"\xff.jpg", b"\x1b[2J.jpg"])

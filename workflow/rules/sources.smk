@@ -39,4 +39,4 @@ rule checksum:
         "Take the checksums of {wildcards.dataset}"
     shell:
         "brainmri checksum --dataset {wildcards.dataset} --raw {params.raw:q}"
-        " --lock {params.lock:q} --output {output:q} &> {log:q}"
+        " --record {input.record:q} --lock {params.lock:q} --output {output:q} &> {log:q}"

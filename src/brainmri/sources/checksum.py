@@ -1,20 +1,18 @@
 """The stage `checksum`: the SHA-256 of every file, compared with the lock."""
 
-import re
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
-from brainmri.artefacts import file_digest, write_parquet, written_atomically
+from brainmri.artefacts import file_digest, read_json, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.sources.files import list_files
+from brainmri.sources.lock import Lock, compare_with_lock, write_lock_file
+from brainmri.sources.manifest import digest_of_manifest
 from brainmri.sources.parallel import in_parallel
 
 SCHEMA = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())])
-LOCK_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
-# So many names of each kind of difference are told; the rest is counted.
-TOLD = 10
 
 
 def checksum(
@@ -22,7 +20,9 @@ def checksum(
     raw: Path,
     output: Path,
     lock: Path | None = None,
+    record: Path | None = None,
     write_lock: bool = False,
+    lock_archive: bool = False,
     workers: int = 0,
 ) -> None:
     """Take the SHA-256 of every file of a data set, and compare with the lock where there is one.
@@ -39,8 +39,14 @@ def checksum(
         A list as `sha256sum` writes it (and `sha256sum --check` reads it, from within the raw folder).
         A file added, removed or changed against it stops the run. Where it does not exist, nothing is
         compared.
+    record
+        What the stage fetch recorded (fetch.json): the files must be those that were fetched, and a lock
+        of one Kaggle set or archive is compared with files from there only.
     write_lock
-        Write the lock instead of comparing with it.
+        Write the lock instead of comparing with it; for a Kaggle set that the record names, it holds for
+        that set only.
+    lock_archive
+        Write a lock that holds only for files from the archive that the record names.
     workers
         How many files to read at a time; 0 for as many as there are cores.
     """
@@ -55,12 +61,14 @@ def checksum(
 
     rows = in_parallel(rows_of, paths, workers=workers, description=f"checksum {dataset}", unit="file")
     table = pd.DataFrame(rows, columns=SCHEMA.names)
+    found = dict(zip(table["path"], table["sha256"], strict=True))
+    fetched = read_json(record) if record is not None else {}
+    if not write_lock and lock is not None and lock.exists():
+        # Before the record: a lock can name the files.
+        compare_with_lock(dataset, found, lock, fetched)
+    compare_with_record(dataset, found, fetched, record)
     if write_lock:
-        with written_atomically(lock) as temporary:
-            lines = (f"{row.sha256}  {row.path}\n" for row in table.itertuples())
-            temporary.write_text("".join(lines), encoding="utf-8")
-    elif lock is not None and lock.exists():
-        compare_with_lock(dataset, dict(zip(table["path"], table["sha256"], strict=True)), lock)
+        write_lock_file(lock_of(found, fetched, lock_archive), lock)
     write_parquet(table, output, config={"dataset": dataset}, schema=SCHEMA)
 
 
@@ -73,50 +81,24 @@ def row_of(raw: Path, path: str) -> tuple[str, int, str]:
         raise BrainmriError(f"{file} cannot be read ({error.strerror}): run the stage fetch again.") from None
 
 
-def read_lock(lock: Path) -> dict[str, str]:
-    """Return the SHA-256 of each path that a lock names.
-
-    Raises
-    ------
-    BrainmriError
-        If the lock cannot be read, a line is none of `sha256sum`, or a path comes twice.
-    """
-    try:
-        lines = lock.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BrainmriError(f"{lock} cannot be read ({error}).") from None
-    locked = {}
-    for number, line in enumerate(lines, start=1):
-        if not line or line.startswith("#"):
-            continue
-        match = LOCK_LINE.fullmatch(line)
-        if match is None:
-            raise BrainmriError(
-                f"{lock}, line {number}, is not '<sha256>  <path>': mend it or write it anew."
-            )
-        digest, path = match.groups()
-        path = path.removeprefix("./")
-        if path in locked:
-            raise BrainmriError(f"{lock}, line {number}, names '{path}' again: keep one line.")
-        locked[path] = digest
-    return locked
+def lock_of(found: dict[str, str], fetched: dict, lock_archive: bool) -> Lock:
+    """Return the lock of these files: of their Kaggle set and, if asked for, of their archive."""
+    archive = fetched.get("archive_sha256") if lock_archive else None
+    if lock_archive and archive is None:
+        raise BrainmriError("--lock_archive needs --record, a fetch.json that names an archive.")
+    return Lock(found, fetched["source"] if fetched.get("kind") == "kaggle" else None, archive)
 
 
-def compare_with_lock(dataset: str, found: dict[str, str], lock: Path) -> None:
-    """Raise an error that names the files added, removed and changed against the lock."""
-    locked = read_lock(lock)
-    differences = {
-        "added": sorted(found.keys() - locked.keys()),
-        "removed": sorted(locked.keys() - found.keys()),
-        "changed": sorted(path for path in found.keys() & locked.keys() if found[path] != locked[path]),
-    }
-    told = [
-        f"{len(paths)} {kind}: " + ", ".join(paths[:TOLD]) + (", ..." if len(paths) > TOLD else "")
-        for kind, paths in differences.items()
-        if paths
-    ]
-    if told:
-        raise BrainmriError(
-            f"The files of {dataset} are not those that {lock} locks; {'; '.join(told)}. Fetch the locked "
-            "version, or write the lock anew if the change is meant (brainmri checksum --write_lock true)."
-        )
+def compare_with_record(dataset: str, found: dict[str, str], fetched: dict, record: Path | None) -> None:
+    """Raise an error if the files are not those that were fetched."""
+    expected = fetched.get("files_sha256")
+    if expected is None or expected == digest_of_manifest(found):
+        return
+    if fetched.get("files") != len(found):
+        what = f"{len(found)} files where {record} says {fetched.get('files')}"
+    else:
+        what = f"their SHA-256 is not the one in {record}"
+    raise BrainmriError(
+        f"The files of {dataset} have changed since they were fetched: {what}. Delete {record} and run "
+        "again: they are fetched anew."
+    )
