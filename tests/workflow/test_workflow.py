@@ -149,7 +149,12 @@ def test_a_bad_configuration_is_a_sentence_before_any_job(workflow, change, sent
     assert not (study.folder / "data").exists()
 
 
-def test_a_kaggle_set_without_its_archive_says_where_to_put_it(workflow):
+def test_a_kaggle_set_without_network_says_what_to_put_where(workflow, monkeypatch, tmp_path):
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "cache"))
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
     config = deepcopy(SMALL_STUDY)
     config["datasets"] = {"sartaj": {"source": {"kaggle": "sartajbhuvaji/brain-tumor-classification-mri"}}}
     done = workflow(config).run("--", "data/sartaj/fetch.json")
