@@ -399,6 +399,13 @@ def test_verbose_client_prints_no_login(monkeypatch, capfd, client, waits):
     assert SECRET not in "".join(capfd.readouterr())
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_bar_is_shown_at_a_terminal_and_not_in_a_log(bring, monkeypatch, capsys, terminal):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    bring()
+    assert ("100%|" in capsys.readouterr().err) == terminal
+
+
 def test_cache_that_cannot_be_written_is_told(bring, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "file"))
