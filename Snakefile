@@ -7,6 +7,7 @@
 #   checksum         workflow/rules/sources.smk     src/brainmri/sources/checksum.py
 #   inventory        workflow/rules/images.smk      src/brainmri/images/inventory.py
 #   crop             workflow/rules/images.smk      src/brainmri/images/crop.py
+#   shrink           workflow/rules/audit.smk       src/brainmri/images/crop.py
 #   audit            workflow/rules/audit.smk       src/brainmri/audit/audit.py
 #   split            workflow/rules/splits.smk      src/brainmri/splits/split.py
 #   train            workflow/rules/training.smk    src/brainmri/training/train.py

@@ -1,9 +1,36 @@
 # Which images are copies of which, and which belong together.
 
+# Pixels a side in which the copies are looked for.
+AUDIT_SIZE = 64
+
+
+# The whole images, no border cut off: the box of the head moves with the brightness of a copy.
+rule shrink:
+    input:
+        inventory="data/{dataset}/inventory.parquet",
+        code=code_of("brainmri.images.crop"),
+    output:
+        images=f"data/{{dataset}}/whole_{AUDIT_SIZE}.npy",
+        boxes=f"data/{{dataset}}/whole_{AUDIT_SIZE}.parquet",
+    log:
+        "logs/data/{dataset}/shrink.log",
+    threads: 8
+    params:
+        raw="data/{dataset}/raw",
+        size=AUDIT_SIZE,
+        settings=json.dumps({"method": "none"}),
+    message:
+        "Shrink {wildcards.dataset} to {params.size} pixels"
+    shell:
+        "brainmri crop --raw {params.raw:q} --inventory {input.inventory:q} --size {params.size}"
+        " --settings {params.settings:q} --images {output.images:q} --crops {output.boxes:q}"
+        " --workers {threads} &> {log:q}"
+
 
 rule audit:
     input:
         inventory="data/{dataset}/inventory.parquet",
+        images=f"data/{{dataset}}/whole_{AUDIT_SIZE}.npy",
         code=code_of("brainmri.audit.audit"),
     output:
         duplicates="data/{dataset}/duplicates.parquet",
@@ -14,5 +41,5 @@ rule audit:
     message:
         "Look for copies in {wildcards.dataset}"
     shell:
-        "brainmri audit --inventory {input.inventory:q} --duplicates {output.duplicates:q}"
-        " --groups {output.groups:q} --output {output.counts:q} &> {log:q}"
+        "brainmri audit --inventory {input.inventory:q} --images {input.images:q}"
+        " --duplicates {output.duplicates:q} --groups {output.groups:q} --output {output.counts:q} &> {log:q}"

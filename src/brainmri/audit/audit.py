@@ -8,9 +8,14 @@ import pyarrow as pa
 
 from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.audit.copies import exact_copies
-from brainmri.audit.groups import group_ids, links_by_value
+from brainmri.audit.groups import group_ids, links_by_value, weakest_links
+from brainmri.audit.leaks import leak_counts
+from brainmri.audit.similar import similar_copies
+from brainmri.errors import BrainmriError
+from brainmri.images.store import open_images
 
-KINDS = ("bytes", "pixels")
+EXACT_KINDS = ("bytes", "pixels")
+SIMILAR_KINDS = ("near", "mirrored", "rotated")
 
 DUPLICATES_SCHEMA = pa.schema(
     [
@@ -27,12 +32,13 @@ GROUPS_SCHEMA = pa.schema(
         ("group_id", pa.string()),
         ("group_size", pa.int64()),
         ("label_conflict", pa.bool_()),
+        ("weakest_link", pa.float64()),
     ]
 )
 INVENTORY_COLUMNS = ["image_id", "label", "source_split", "sha256", "pixel_sha256", "patient_id", "status"]
 
 
-def audit(inventory: Path, duplicates: Path, groups: Path, output: Path) -> None:
+def audit(inventory: Path, duplicates: Path, groups: Path, output: Path, images: Path | None = None) -> None:
     """Find copies, group them with the images of one patient, and count what leaks.
 
     Parameters
@@ -45,25 +51,47 @@ def audit(inventory: Path, duplicates: Path, groups: Path, output: Path) -> None
         Where to write each image's group (`groups.parquet`).
     output
         Where to write the counts (`audit.json`).
+    images
+        The packed array of the whole images, no border cut off, 64 pixels a side; without it, only
+        copies equal by bytes or pixels are looked for.
 
     Raises
     ------
     BrainmriError
-        If the inventory cannot be read.
+        If the inventory or the array cannot be read, or one is not of the other.
     """
     table = read_parquet(inventory, INVENTORY_COLUMNS)
-    images = table[table["status"] == "ok"].sort_values("image_id", ignore_index=True)
-    pairs = exact_copies(images)
-    grouped = group_table(images, pairs)
-    write_parquet(pairs, duplicates, config={"kinds": KINDS}, inputs=[inventory], schema=DUPLICATES_SCHEMA)
-    write_parquet(grouped, groups, config={"kinds": KINDS}, inputs=[inventory], schema=GROUPS_SCHEMA)
-    write_json(leak_counts(images, pairs, grouped), output)
+    usable = table[table["status"] == "ok"].sort_values("image_id", ignore_index=True)
+    pairs, kinds = exact_copies(usable), EXACT_KINDS
+    if images is not None:
+        pairs, kinds = pd.concat([pairs, searched(usable, images)]), EXACT_KINDS + SIMILAR_KINDS
+        pairs = pairs.sort_values(["image_id_a", "image_id_b"], ignore_index=True)
+    grouped, weakest = group_table(usable, pairs)
+    config = {"kinds": kinds}
+    inputs = [inventory, *([] if images is None else [images])]
+    write_parquet(pairs, duplicates, config=config, inputs=inputs, schema=DUPLICATES_SCHEMA)
+    write_parquet(grouped, groups, config=config, inputs=inputs, schema=GROUPS_SCHEMA)
+    write_json(leak_counts(usable, pairs, grouped, weakest, kinds), output)
 
 
-def group_table(images: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return `groups.parquet`: one row an image, copies and one patient's images in one group.
+def searched(usable: pd.DataFrame, images: Path) -> pd.DataFrame:
+    """Return the copies that are not equal by pixels, from the packed array of the usable images."""
+    packed = open_images(images)
+    if len(packed) != len(usable):
+        raise BrainmriError(
+            f"{images} holds {len(packed)} images, the inventory lists {len(usable)} usable ones: "
+            "run the stage crop again."
+        )
+    return similar_copies(packed, usable["image_id"].to_numpy(), usable["pixel_sha256"].to_numpy())
 
-    `label_conflict` marks an image one of whose copies carries another label.
+
+def group_table(images: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return `groups.parquet`, one row an image, and the weakest link of each group.
+
+    Copies and one patient's images are in one group. `label_conflict` marks an image one of whose copies
+    carries another label; `weakest_link` is the similarity that holds the group together, 1 where patient or
+    equality do, null for an image alone. The weakest links are indexed by group: `link` (row of `pairs`, -1
+    where it is the patient) and `similarity`.
     """
     position = pd.Series(np.arange(len(images)), index=images["image_id"])
     a, b = (position.loc[pairs[side]].to_numpy() for side in ("image_id_a", "image_id_b"))
@@ -72,60 +100,13 @@ def group_table(images: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     differs = (labels[a] != labels[b]) & pd.notna(labels[a]) & pd.notna(labels[b])
     conflict[a[differs]] = conflict[b[differs]] = True
 
-    group = group_ids(images["image_id"], [(a, b), links_by_value(images["patient_id"])])
+    patients = links_by_value(images["patient_id"])
+    group = group_ids(images["image_id"], [(a, b), patients])
+    links = pd.DataFrame({"a": a, "b": b, "similarity": pairs["similarity"]})
+    same_patient = pd.DataFrame({"a": patients[0], "b": patients[1], "similarity": 1.0})
+    same_patient.index = np.full(len(same_patient), -1)
+    weakest = weakest_links(pd.concat([links, same_patient]), group)
     table = pd.DataFrame({"image_id": images["image_id"], "group_id": group, "label_conflict": conflict})
     table["group_size"] = table.groupby("group_id")["image_id"].transform("size")
-    return table
-
-
-def leak_counts(images: pd.DataFrame, pairs: pd.DataFrame, grouped: pd.DataFrame) -> dict:
-    """Return the document of `audit.json`."""
-    facts = images.set_index("image_id")
-    ends = [facts.loc[pairs[side]].reset_index() for side in ("image_id_a", "image_id_b")]
-    source = [end["source_split"] for end in ends]
-    across = (source[0] != source[1]) & source[0].notna() & source[1].notna()
-    conflicts = grouped[grouped["label_conflict"]]
-    return {
-        "kinds_searched": list(KINDS),
-        "images": len(images),
-        "distinct_by_pixels": int(images["pixel_sha256"].nunique()),
-        "patients": int(images["patient_id"].nunique()),
-        "groups": int(grouped["group_id"].nunique()),
-        "largest_group": int(grouped["group_size"].max()) if len(grouped) else 0,
-        "pairs": {
-            kind: {
-                "within": int(((pairs["kind"] == kind) & ~across).sum()),
-                "across": int(((pairs["kind"] == kind) & across).sum()),
-            }
-            for kind in KINDS
-        },
-        "test_images_with_train_copy": {"without_mirrors": test_images_with_train_copy(facts, ends, across)},
-        "label_conflicts": {
-            "images": len(conflicts),
-            "image_ids": conflicts["image_id"].tolist(),
-        },
-    }
-
-
-def test_images_with_train_copy(
-    facts: pd.DataFrame, ends: list[pd.DataFrame], across: pd.Series
-) -> dict | None:
-    """Count the source's test images that have a copy in its training part, in all and per class.
-
-    Returns
-    -------
-    dict or None
-        ``{"all": {"count", "of", "share"}, class: {...}}``; None where the source has no test part.
-    """
-    test = facts[facts["source_split"] == "test"]
-    if test.empty:
-        return None
-    crossing = pd.concat([end[across] for end in ends])
-    copied = set(crossing.loc[crossing["source_split"] == "test", "image_id"])
-    leaked = pd.Series(test.index.isin(copied), index=test.index)
-
-    def counted(mask: pd.Series) -> dict:
-        return {"count": int(mask.sum()), "of": len(mask), "share": float(mask.mean())}
-
-    per_class = {label: counted(leaked[rows]) for label, rows in test.groupby("label").groups.items()}
-    return {"all": counted(leaked), **per_class}
+    table["weakest_link"] = table["group_id"].map(weakest["similarity"])
+    return table, weakest

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 
 def group_ids(image_ids: pd.Series, links: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
@@ -39,3 +39,36 @@ def links_by_value(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     known = np.flatnonzero(codes >= 0)
     _, first = np.unique(codes[known], return_index=True)
     return known, known[first][codes[known]]
+
+
+def weakest_links(links: pd.DataFrame, group: np.ndarray) -> pd.DataFrame:
+    """Return, for each group of two images or more, the weakest link without which it would fall apart.
+
+    That is the weakest edge of the group's maximum spanning tree: of all ways to connect two of its images,
+    the best one is never weaker.
+
+    Parameters
+    ----------
+    links
+        `a` and `b` (index of an image), `similarity` (0-1); the row labels are kept.
+    group : ndarray of str, shape (N,)
+        The group of each image, as `group_ids` returns it for these links.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `link` (row label in `links`) and `similarity`; one row a group, by `group_id`.
+    """
+    links = links[links["a"] != links["b"]]
+    low, high = (np.sort(links[["a", "b"]].to_numpy(), axis=1).T) if len(links) else ([], [])
+    links = links.assign(a=low, b=high).sort_values(["similarity", "a", "b"], ascending=[False, True, True])
+    links = links[~links.duplicated(["a", "b"])]
+    # The tree wants small weights and takes 0 for no edge.
+    weights = coo_array((2 - links["similarity"], (links["a"], links["b"])), shape=(len(group),) * 2)
+    tree = coo_array(minimum_spanning_tree(weights.tocsr()))
+    edges = pd.DataFrame({"a": tree.row, "b": tree.col}).merge(
+        links.rename_axis("link").reset_index(), on=["a", "b"]
+    )
+    edges["group_id"] = group[edges["a"].to_numpy(int)]
+    edges = edges.sort_values(["group_id", "similarity", "a", "b"]).drop_duplicates("group_id")
+    return edges.set_index("group_id")[["link", "similarity"]]
