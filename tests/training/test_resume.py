@@ -104,3 +104,11 @@ def test_a_checkpoint_is_plain_data(run, tmp_path):
     assert document["fingerprint"] == "mark"
     assert not list(tmp_path.glob(".*"))
     assert np.isfinite(document["model"]["weight"].numpy()).all()
+
+
+def test_what_a_kill_left_half_written_is_removed_at_the_end(tmp_path):
+    path = tmp_path / "one.pt"
+    for name in ("one.pt", ".one.pt.123.tmp", ".other.pt.123.tmp"):
+        (tmp_path / name).touch()
+    Checkpoint(path, "fingerprint", []).remove()
+    assert [left.name for left in tmp_path.iterdir()] == [".other.pt.123.tmp"]

@@ -117,5 +117,9 @@ class Checkpoint(Callback):
         return True
 
     def remove(self) -> None:
-        """Delete the file: the training has ended, its artefacts are written."""
-        self.path.unlink(missing_ok=True)
+        """Delete the file, and what a kill in the middle of writing it left: the training has ended.
+
+        The lock is held, so that no other process is writing here.
+        """
+        for path in [self.path, *self.path.parent.glob(f".{self.path.name}.*.tmp")]:
+            path.unlink(missing_ok=True)
