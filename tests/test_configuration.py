@@ -65,6 +65,10 @@ def test_a_single_folder_may_stand_without_its_list():
     assert checked(config, SCHEMA)["datasets"]["mine"]["classes"] == {"glioma": ["g"], "no_tumor": ["n", "m"]}
 
 
+def test_an_architecture_may_name_the_tag_of_its_weights():
+    assert checked(changed("models.cnn.architecture", "resnet50.a1_in1k"), SCHEMA)
+
+
 MISTAKES = [
     ("studdy", "x", "unknown key 'studdy'. Did you mean 'study'?"),
     ("study", "a/b", "study"),

@@ -9,7 +9,6 @@ from brainmri.errors import BrainmriError, nearest
 from brainmri.images.box import CropSettings
 from brainmri.images.layout import LayoutSettings
 from brainmri.labels import FOLDER_WORDS
-from brainmri.models.architectures import known_architectures
 from brainmri.sources.settings import SourceSettings
 from brainmri.splits.settings import SplitSettings
 from brainmri.training.recipe import recipe_from
@@ -130,7 +129,7 @@ def impossible_wishes(config: dict) -> Iterator[str]:
     for name, split in config["splits"].items():
         yield from refused(f"splits.{name}", lambda split=split: SplitSettings(**split))
     for name, recipe in config["models"].items():
-        yield from impossible_model(f"models.{name}", recipe)
+        yield from refused(f"models.{name}", lambda recipe=recipe: recipe_from(recipe))
     mapped = set().union(*((dataset["classes"] or FOLDER_WORDS) for dataset in config["datasets"].values()))
     for name in config["class_names"]:
         if name not in mapped:
@@ -157,17 +156,6 @@ def impossible_dataset(place: str, dataset: dict, config: dict) -> Iterator[str]
             other = folders.setdefault(folder, name)
             if other != name:
                 yield f"{place}.classes: the folder '{folder}' is mapped to both '{other}' and '{name}'."
-
-
-def impossible_model(place: str, recipe: dict) -> Iterator[str]:
-    """Yield what cannot be met in one model."""
-    architecture = recipe["architecture"]
-    if architecture != "cnn" and architecture not in known_architectures():
-        yield (
-            f"{place}.architecture: '{architecture}' is neither 'cnn' nor a model of timm. "
-            f"{nearest(architecture, ['cnn', *known_architectures()])}"
-        )
-    yield from refused(place, lambda: recipe_from(recipe))
 
 
 def refused(place: str, make) -> Iterator[str]:

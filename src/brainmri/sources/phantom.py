@@ -105,7 +105,7 @@ def phantom(
         raise BrainmriError(f"Cannot write beside {output}: {error.strerror or error}.") from error
     try:
         rows = _write_all(temporary, settings, workers)
-        # Imported here, after the workers have begun: it brings in the table libraries.
+        # Imported late: every worker imports this module, and none needs the table libraries.
         from brainmri.sources.synthetic.truth import write_truth
 
         write_truth(rows, temporary / "truth.parquet" if truth is None else Path(truth), asdict(settings))
