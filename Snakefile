@@ -9,6 +9,7 @@
 #   crop             workflow/rules/images.smk      src/brainmri/images/crop.py
 #   shrink           workflow/rules/audit.smk       src/brainmri/images/crop.py
 #   audit            workflow/rules/audit.smk       src/brainmri/audit/audit.py
+#   overlap          workflow/rules/audit.smk       src/brainmri/audit/overlap.py
 #   split            workflow/rules/splits.smk      src/brainmri/splits/split.py
 #   train            workflow/rules/training.smk    src/brainmri/training/train.py
 #   predict_split    workflow/rules/evaluation.smk  src/brainmri/evaluation/predict_split.py
@@ -74,6 +75,7 @@ shell.prefix(f'export PATH={quote(os.path.dirname(sys.executable))}:"$PATH"; ')
 wildcard_constraints:
     study=re.escape(study.name),
     dataset="|".join(map(re.escape, study.datasets)),
+    other="|".join(map(re.escape, study.datasets)),
     split="|".join(map(re.escape, study.splits)),
     model="|".join(map(re.escape, study.models)),
     seed=r"\d+",

@@ -23,6 +23,7 @@ COMMANDS = {
     ),
     "crop": ("brainmri.images.crop", "crop", "gray, cropped and resized images in one packed array"),
     "audit": ("brainmri.audit.audit", "audit", "copies, groups of copies and label conflicts"),
+    "overlap": ("brainmri.audit.overlap", "overlap", "images of one data set that are copies of another's"),
     "split": ("brainmri.splits.split", "split", "a stratified manifest of train, val and test"),
     "train": ("brainmri.training.train", "train", "train one model on one manifest"),
     "predict_split": (

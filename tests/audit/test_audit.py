@@ -9,6 +9,7 @@ from brainmri.artefacts import read_parquet, write_parquet
 from brainmri.audit.audit import audit
 
 COLUMNS = ["image_id", "label", "source_split", "sha256", "pixel_sha256", "patient_id", "status"]
+SIZE = {"width": 256, "height": 256}
 
 
 @pytest.fixture
@@ -16,7 +17,8 @@ def audited(tmp_path):
     """Write an inventory of the given rows, audit it, and return the three artefacts."""
 
     def run(rows):
-        write_parquet(pd.DataFrame(rows, columns=COLUMNS), tmp_path / "inventory.parquet", config={})
+        table = pd.DataFrame(rows, columns=COLUMNS).assign(**SIZE)
+        write_parquet(table, tmp_path / "inventory.parquet", config={})
         paths = [tmp_path / name for name in ("duplicates.parquet", "groups.parquet", "audit.json")]
         audit(tmp_path / "inventory.parquet", *paths)
         return read_parquet(paths[0]), read_parquet(paths[1]), json.loads(paths[2].read_text())

@@ -10,7 +10,7 @@ import pytest
 from brainmri.artefacts import read_parquet
 from brainmri.audit.audit import audit
 from brainmri.audit.groups import group_ids, weakest_links
-from brainmri.audit.similar import expanded, similar_copies
+from brainmri.audit.search import expanded, search_copies
 from brainmri.audit.turns import TURNS, turned
 from brainmri.errors import BrainmriError
 from brainmri.images.box import CropSettings
@@ -32,7 +32,9 @@ def pictures(count, seed=0):
 
 def search(images, names=None):
     names = np.array(names or [f"{number:03}.png" for number in range(len(images))], object)
-    return similar_copies(images, names, np.array([image.tobytes().hex() for image in images], object))
+    digests = [image.tobytes().hex() for image in images]
+    table = pd.DataFrame({"image_id": names, "pixel_sha256": digests, "width": SIZE, "height": SIZE})
+    return search_copies(images, table)[0]
 
 
 @pytest.mark.parametrize("transform", TURNS)
@@ -68,12 +70,13 @@ def test_blank_images_are_copies_of_nothing():
 
 def test_a_pair_counts_for_every_equal_copy_of_both():
     first, second = np.array([0, 1]), np.array([1, 2])
-    a, b, source = expanded(first, second, np.array([0, 1, 0, 2]))
-    assert sorted(zip(a, b, source, strict=True)) == [(0, 1, 0), (1, 3, 1), (2, 1, 0)]
+    pairs = expanded(pd.DataFrame({"a": first, "b": second, "kind": ["x", "y"]}), np.array([0, 1, 0, 2]))
+    assert sorted(pairs.itertuples(index=False, name=None)) == [(0, 1, "x"), (1, 3, "y"), (2, 1, "x")]
 
 
 def test_very_many_equal_copies_give_stars_that_link_them_all():
-    a, b, _ = expanded(np.array([0]), np.array([1]), np.repeat([0, 1], 300))
+    pairs = expanded(pd.DataFrame({"a": [0], "b": [1]}), np.repeat([0, 1], 300))
+    a, b = pairs["a"], pairs["b"]
     assert len(a) == 599
     assert set(a) == set(range(300)) and set(b) == set(range(300, 600))
 
@@ -94,7 +97,7 @@ def phantom_audit(tmp_path_factory):
     phantom(folder / "raw", folder / "truth.parquet", patients=30, copies=0.3, conflicts=4, layout="sartaj")
     checksum("phantom", folder / "raw", folder / "checksums.parquet")
     inventory(folder / "raw", folder / "checksums.parquet", files)
-    crop(folder / "raw", files, images, folder / "boxes.parquet", SIZE, CropSettings(method="none"))
+    crop(folder / "raw", files, images, folder / "boxes.parquet", 256, CropSettings(method="none"))
     outputs = [folder / name for name in ("duplicates.parquet", "groups.parquet", "audit.json")]
     audit(files, *outputs, images=images)
     truth = read_parquet(folder / "truth.parquet")
@@ -105,30 +108,33 @@ def test_every_planted_copy_is_found_and_no_neighbouring_slice(phantom_audit):
     _, truth, pairs, _, _ = phantom_audit
     planted = truth[truth["copy_of"].notna()].set_index("image_id")
     expected = {}
-    for copy, row in planted[planted["planted"] != "affine"].iterrows():
+    for copy, row in planted.iterrows():
         transform = json.loads(row["transform"])
         kind = "mirrored" if transform["mirror"] else "rotated" if transform["turn"] else "near"
+        kind = "affine" if transform["angle"] else kind
         expected[frozenset((copy, row["copy_of"]))] = "bytes" if row["planted"] == "bytes" else kind
+    copies = pairs[pairs["kind"] != "neighbour"]
     found = {
         frozenset((a, b)): kind
-        for a, b, kind in pairs[["image_id_a", "image_id_b", "kind"]].itertuples(index=False)
+        for a, b, kind in copies[["image_id_a", "image_id_b", "kind"]].itertuples(index=False)
     }
     # A re-encoded copy may be equal by pixels.
     assert {pair: "near" if kind == "pixels" else kind for pair, kind in found.items()} == expected
-    assert {"bytes", "near", "mirrored", "rotated"} == set(expected.values())
+    assert {"bytes", "near", "mirrored", "rotated", "affine"} == set(expected.values())
 
 
 def test_leaks_and_conflicts_are_counted_over_all_kinds(phantom_audit):
     _, truth, _, groups, document = phantom_audit
     split = truth.set_index("image_id")["source_split"]
-    planted = truth[truth["copy_of"].notna() & (truth["planted"] != "affine")]
+    planted = truth[truth["copy_of"].notna()]
     crossing = planted[planted["source_split"] != planted["copy_of"].map(split)]
     leak = document["test_images_with_train_copy"]
-    assert leak["with_mirrors_and_turns"]["all"]["count"] == len(crossing)
-    counts = [leak[name]["all"]["count"] for name in ("without_mirrors", "with_mirrors")]
-    assert counts[0] < counts[1] < len(crossing)
+    assert leak["all_copies"]["all"]["count"] == len(crossing)
+    counts = [leak[name]["all"]["count"] for name in leak]
+    assert list(leak) == ["without_mirrors", "with_mirrors", "with_mirrors_and_turns", "all_copies"]
+    assert counts == sorted(set(counts))
     assert document["label_conflicts"]["images"] == 2 * 4
-    assert document["kinds_searched"] == ["bytes", "pixels", "near", "mirrored", "rotated"]
+    assert document["kinds_searched"] == ["bytes", "pixels", "near", "mirrored", "rotated", "affine", "neighbour"]
     assert groups["group_size"].max() == document["largest_group"]
     weakest = document["weakest_groups"][0]["weakest_link"]
     assert weakest["similarity"] == pytest.approx(groups["weakest_link"].min()) and weakest["kind"] != "bytes"

@@ -1,7 +1,7 @@
 # Which images are copies of which, and which belong together.
 
 # Pixels a side in which the copies are looked for.
-AUDIT_SIZE = 64
+AUDIT_SIZE = 256
 
 
 # The whole images, no border cut off: the box of the head moves with the brightness of a copy.
@@ -35,11 +35,33 @@ rule audit:
     output:
         duplicates="data/{dataset}/duplicates.parquet",
         groups="data/{dataset}/groups.parquet",
+        rejected="data/{dataset}/rejected.parquet",
         counts="data/{dataset}/audit.json",
     log:
         "logs/data/{dataset}/audit.log",
+    threads: 8
+    params:
+        neighbours=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["audit"]["neighbours"]),
     message:
         "Look for copies in {wildcards.dataset}"
     shell:
         "brainmri audit --inventory {input.inventory:q} --images {input.images:q}"
-        " --duplicates {output.duplicates:q} --groups {output.groups:q} --output {output.counts:q} &> {log:q}"
+        " --neighbours {params.neighbours} --duplicates {output.duplicates:q} --groups {output.groups:q}"
+        " --rejected {output.rejected:q} --output {output.counts:q} --workers {threads} &> {log:q}"
+
+
+rule overlap:
+    input:
+        inventories=["data/{dataset}/inventory.parquet", "data/{other}/inventory.parquet"],
+        images=[f"data/{{dataset}}/whole_{AUDIT_SIZE}.npy", f"data/{{other}}/whole_{AUDIT_SIZE}.npy"],
+        code=code_of("brainmri.audit.overlap"),
+    output:
+        "data/{dataset}/overlap/{other}.parquet",
+    log:
+        "logs/data/{dataset}/overlap-{other}.log",
+    threads: 8
+    message:
+        "Look for images of {wildcards.dataset} in {wildcards.other}"
+    shell:
+        "brainmri overlap --inventories {input.inventories:q} --images {input.images:q}"
+        " --output {output:q} --workers {threads} &> {log:q}"

@@ -1,198 +1,130 @@
-"""Copies that were rotated, zoomed and shifted: proposed by head crops, confirmed after alignment."""
+"""Copies that were rotated, zoomed and shifted, and neighbouring slices of one head, told by alignment."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-import cv2
 import numpy as np
 
-from brainmri.audit.descriptors import fine_descriptors
-from brainmri.audit.turns import TURNS, turned
-from brainmri.images.box import head_box
-from brainmri.progress import progress
+from brainmri.audit.alignment import Alignment, align, grain
+from brainmri.audit.keypoints import FEATURE_SIZE, Keypoints, find_keypoints
+from brainmri.audit.partners import partner_pairs
+from brainmri.audit.signatures import signatures
+from brainmri.audit.turns import kind_of
+from brainmri.audit.warps import distance_to_turn, taken_apart
+from brainmri.sources.parallel import in_parallel
 
-# Degrees by which one of the two images is turned back before its head is cut out.
-ANGLES = tuple(range(-15, 16, 3))
-THUMBNAIL = 32
-THUMBNAIL_BLUR = 3.0
-# How many partners of each image are aligned, and the correlation of thumbnails that is worth it.
-PARTNERS = 8
-CANDIDATE_CORRELATION = 0.3
-# Correlation after alignment, of images after local contrast normalisation, from which a pair is a copy.
-COPY_CORRELATION = 0.983
-# What is compared must cover this share of the image.
-COMPARED_SHARE = 0.05
-BLOCK_ROWS = 512
-ALIGNMENT = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-5)
-
-
-@dataclass(frozen=True)
-class Heads:
-    """The heads of N images, turned by one angle.
-
-    Attributes
-    ----------
-    thumbnails : ndarray of float32, shape (N, 32, 32)
-        High-passed, of zero mean and unit norm.
-    matrices : ndarray of float64, shape (N, 3, 3)
-        From pixels of the image to pixels of a thumbnail as large as the image.
-    """
-
-    thumbnails: np.ndarray
-    matrices: np.ndarray
+# A copy: correlation of the detail, and of the grain, after alignment. Measured: docs/design.md, "Copies".
+COPY_DETAIL, COPY_GRAIN = 0.95, 0.78
+# An alignment that moves no corner farther than this (pixels of 128) is a mere turn.
+TURN_REACH = 1.5
+# A neighbour: correlation of the gray values, and how little the head may be rotated (degrees), zoomed, and
+# shifted (pixels of 128): slices of one series lie on each other as they are.
+NEIGHBOUR_BRIGHTNESS = 0.96
+NEIGHBOUR_ANGLE, NEIGHBOUR_ZOOM, NEIGHBOUR_SHIFT = 3.0, 0.06, 6.0
+# A pair that is no copy is worth telling from this correlation of the detail.
+TOLD_DETAIL = 0.9
 
 
 @dataclass(frozen=True)
-class AffinePairs:
-    """Copies found by alignment: P pairs of rows.
+class AlignedPair:
+    """A pair of images that were aligned, and what was made of it.
 
     Attributes
     ----------
-    a, b : ndarray of int, shape (P,)
+    a, b : int
         Rows, a < b.
-    matrices : ndarray of float64, shape (P, 2, 3)
-        From pixels of image `a` to pixels of image `b`.
-    similarity : ndarray of float64, shape (P,)
-        Correlation where both images show something, after alignment.
+    kind : str
+        ``near``, ``mirrored``, ``rotated``, ``affine``, ``neighbour``, or ``rejected``.
+    turn : str
+        The nearest turn, a key of `TURNS`.
+    similarity : float
+        Correlation of the gray values for a neighbour, of the detail for any other.
+    grain : float
+        Correlation of the finest texture, 0 where the detail differs too much to look at it.
+    matrix : ndarray of float64, shape (2, 3)
+        From pixels of `a` to pixels of `b`, of 128 pixels a side.
     """
 
-    a: np.ndarray
-    b: np.ndarray
-    matrices: np.ndarray
-    similarity: np.ndarray
+    a: int
+    b: int
+    kind: str
+    turn: str
+    similarity: float
+    grain: float
+    matrix: np.ndarray
 
 
-def affine_copies(images: np.ndarray, aspects: np.ndarray) -> AffinePairs:
-    """Return the pairs of images of which one is the other, rotated, zoomed and shifted, or turned besides.
+def aligned_pairs(
+    images: Sequence[np.ndarray],
+    sizes: np.ndarray,
+    known: set[tuple[int, int]],
+    sets: np.ndarray | None = None,
+    workers: int = 0,
+    folder: Path | None = None,
+) -> list[AlignedPair]:
+    """Return the pairs of images that are copies or neighbours, and those that were nearly taken for it.
 
-    A copy that is rotated back by the right angle is cut to the same head as its original, whatever the zoom
-    along each axis and the shift; so thumbnails of the heads under a few angles rank the partners of each
-    image. The best ones are aligned on pixels by maximising the enhanced correlation coefficient (G. D.
-    Evangelidis and E. Z. Psarakis, "Parametric image alignment using enhanced correlation coefficient
-    maximization", IEEE TPAMI 30, 2008), and compared where they overlap.
+    Local features make a signature of each image that no turn, rotation, zoom or shift changes much; images
+    of like signatures are aligned and compared. Two slices of one head can be as alike as two copies of one
+    picture; the noise of the recording, which only copies share, tells them apart.
 
     Parameters
     ----------
-    images : ndarray of uint8, shape (N, size, size)
-        Whole images, 128 pixels a side, no two of them copies of a plainer kind: those would take the
-        places of the partners.
-    aspects : ndarray of float, shape (N,)
-        Width over height of each original, which is squeezed to a square here.
+    images
+        N whole images, uint8, 256 pixels a side.
+    sizes : ndarray of int, shape (N, 2)
+        Width and height of the originals.
+    known
+        Pairs (a < b) known as copies already.
+    sets : ndarray of int, shape (N,), optional
+        The data set of each image; only pairs across two sets are sought.
+    workers
+        Threads; 0 for all cores.
+    folder
+        Where the features lie while they are needed.
     """
-    thresholds = np.array([head_threshold(image) for image in images])
-    found = {}
-    for (a, b), (start, _) in progress(
-        candidates(images, aspects, thresholds).items(), description="alignments", unit="pair"
+    if len(images) < 2:
+        return []
+    keypoints = Keypoints(len(images), folder)
+    find_keypoints(images, keypoints, workers)
+    pairs = partner_pairs(*signatures(keypoints, len(images), workers), known, sets)
+
+    def judge(chunk: list[tuple[int, int, bool]]) -> list[AlignedPair | None]:
+        judged = []
+        for a, b, is_mirrored in chunk:
+            both = (images[a], images[b])
+            alignment = align(both, (a, b), keypoints, is_mirrored)
+            # An enlarged image holds no finer texture than it had before.
+            coarseness = float(np.clip(max(256 / sizes[a].min(), 256 / sizes[b].min()), 1, 2))
+            judged.append(alignment and judged_pair(a, b, both, alignment, coarseness))
+        return judged
+
+    found = in_parallel(judge, pairs, workers=workers, description="alignments", unit="pair")
+    return [pair for pair in found if pair is not None]
+
+
+def judged_pair(
+    a: int, b: int, images: tuple[np.ndarray, np.ndarray], alignment: Alignment, coarseness: float
+) -> AlignedPair | None:
+    """Say what an aligned pair is; None where it is not worth telling."""
+    matrix = alignment.matrix
+    middle = (FEATURE_SIZE, FEATURE_SIZE)
+    warp = taken_apart(matrix, middle, middle)
+    shared = 0.0
+    if alignment.detail >= COPY_DETAIL:
+        shared = grain(*images, matrix, coarseness)
+        if shared >= COPY_GRAIN:
+            is_turn = distance_to_turn(matrix, warp.turn, FEATURE_SIZE) <= TURN_REACH
+            kind = kind_of(warp.turn) if is_turn else "affine"
+            return AlignedPair(a, b, kind, warp.turn, alignment.detail, shared, matrix)
+    if (
+        alignment.brightness >= NEIGHBOUR_BRIGHTNESS
+        and abs(warp.angle) <= NEIGHBOUR_ANGLE
+        and max(abs(zoom - 1) for zoom in warp.zoom) <= NEIGHBOUR_ZOOM
+        and np.hypot(*warp.shift) <= NEIGHBOUR_SHIFT
     ):
-        matrix, similarity = aligned(images[a], images[b], start)
-        low, high = min(a, b), max(a, b)
-        if similarity >= max(COPY_CORRELATION, found.get((low, high), (None, 0.0))[1]):
-            found[low, high] = (matrix if a < b else cv2.invertAffineTransform(matrix), similarity)
-    keys = sorted(found)
-    rows = np.array(keys, int).reshape(-1, 2)
-    matrices = np.array([found[key][0] for key in keys], float).reshape(-1, 2, 3)
-    return AffinePairs(rows[:, 0], rows[:, 1], matrices, np.array([found[key][1] for key in keys]))
-
-
-def candidates(images: np.ndarray, aspects: np.ndarray, thresholds: np.ndarray) -> dict:
-    """Return the pairs (a, b) worth aligning, each with the matrix from a to b to start at, and its score.
-
-    Each image is compared with all others under 8 turns and mirrors and all `ANGLES`, in blocks of rows.
-    """
-    heads = {angle: cut_heads(images, aspects, thresholds, angle) for angle in ANGLES}
-    count, side = len(images), images.shape[1]
-    partners = min(PARTNERS, count - 1)
-    found = {}
-    for top in range(0, count if partners > 0 else 0, BLOCK_ROWS):
-        rows = np.arange(top, min(top + BLOCK_ROWS, count))
-        best = np.full((len(rows), count), -1, np.float32)
-        way = np.zeros((len(rows), count), np.uint8)
-        ways = [(name, angle) for name in TURNS for angle in ANGLES]
-        for number, (name, angle) in enumerate(ways):
-            left = turned(heads[0].thumbnails[rows], name).reshape(len(rows), -1)
-            score = left @ heads[angle].thumbnails.reshape(count, -1).T
-            better = score > best
-            np.copyto(best, score, where=better)
-            way[better] = number
-        best[np.arange(len(rows)), rows] = -1
-        nearest = np.argpartition(-best, partners - 1, axis=1)[:, :partners]
-        for place, row in enumerate(rows):
-            for other in nearest[place]:
-                score, key = best[place, other], (int(row), int(other))
-                mirrored = found.get(key[::-1])
-                if score < CANDIDATE_CORRELATION or (mirrored and mirrored[1] >= score):
-                    continue
-                found.pop(key[::-1], None)
-                name, angle = ways[way[place, other]]
-                to_thumbnail = turn_matrix(name, side) @ heads[0].matrices[row]
-                start = np.linalg.inv(heads[angle].matrices[other]) @ to_thumbnail
-                found[key] = (start[:2], score)
-    return found
-
-
-def head_threshold(image: np.ndarray) -> int:
-    """Return the gray value above which a pixel is head: of the image's own brightness, unlike the crop's."""
-    return int(np.clip(np.percentile(image, 98) / 4, 15, 45))
-
-
-def cut_heads(images: np.ndarray, aspects: np.ndarray, thresholds: np.ndarray, angle: float) -> Heads:
-    """Rotate all images by an angle (degrees, anticlockwise), and cut out their heads."""
-    side = images.shape[1]
-    thumbnails = np.zeros((len(images), THUMBNAIL, THUMBNAIL), np.float32)
-    matrices = np.zeros((len(images), 3, 3))
-    for row, (image, aspect, threshold) in enumerate(zip(images, aspects, thresholds, strict=True)):
-        rotation = rotation_matrix(angle, aspect, side)
-        rotated = cv2.warpAffine(image, rotation[:2], (side, side)) if angle else np.asarray(image)
-        box = head_box(rotated, int(threshold))
-        left, top, width, height = (box.left, box.top, box.width, box.height) if box else (0, 0, side, side)
-        head = rotated[top : top + height, left : left + width].astype(np.float32)
-        small = cv2.resize(head, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-        detail = small - cv2.GaussianBlur(small, (0, 0), THUMBNAIL_BLUR)
-        detail -= detail.mean()
-        norm = np.linalg.norm(detail)
-        thumbnails[row] = detail / norm if norm > 0 else 0
-        zoom = np.array([[side / width, 0, -left * side / width], [0, side / height, -top * side / height]])
-        matrices[row] = np.vstack([zoom, [0, 0, 1]]) @ rotation
-    return Heads(thumbnails, matrices)
-
-
-def rotation_matrix(angle: float, aspect: float, side: int) -> np.ndarray:
-    """Return the matrix (3, 3) that rotates an image about its centre as if it were not squeezed."""
-    cosine, sine = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
-    linear = np.array([[cosine, sine / aspect], [-sine * aspect, cosine]])
-    centre = np.full(2, (side - 1) / 2)
-    return np.vstack([np.column_stack([linear, centre - linear @ centre]), [0, 0, 1]])
-
-
-def turn_matrix(transform: str, side: int) -> np.ndarray:
-    """Return the matrix (3, 3) of pixels that `turned` means."""
-    mirror, quarters = TURNS[transform]
-    last = side - 1
-    matrix = np.array([[-1.0, 0, last], [0, 1, 0], [0, 0, 1]]) if mirror else np.eye(3)
-    quarter = np.array([[0.0, 1, 0], [-1, 0, last], [0, 0, 1]])
-    return np.linalg.matrix_power(quarter, quarters) @ matrix
-
-
-def aligned(a: np.ndarray, b: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, float]:
-    """Align two images, and return the matrix (2, 3) from `a` to `b` and their correlation after it.
-
-    The correlation is 0 where the alignment fails or too little is left to compare.
-    """
-    size = a.shape[::-1]
-    smooth = [cv2.GaussianBlur(image, (0, 0), 1.0) for image in (a, b)]
-    try:
-        _, matrix = cv2.findTransformECC(
-            *smooth, start.astype(np.float32), cv2.MOTION_AFFINE, ALIGNMENT, None, 1
-        )
-    except cv2.error:  # It did not converge: the two have nothing in common.
-        return start, 0.0
-    flags = cv2.WARP_INVERSE_MAP
-    brought = cv2.warpAffine(smooth[1], matrix, size, flags=flags | cv2.INTER_LINEAR)
-    seen = cv2.warpAffine(np.ones_like(b), matrix, size, flags=flags | cv2.INTER_NEAREST)
-    # What lies beyond the other's edge, or next to it, is not compared; nor is the black border.
-    seen = (cv2.erode(seen, np.ones((9, 9), np.uint8)) > 0) & (cv2.blur(a, (5, 5)) > 8)
-    if seen.mean() < COMPARED_SHARE:
-        return matrix, 0.0
-    first, second = (image[seen] for image in fine_descriptors(np.stack([smooth[0], brought])))
-    if not (first.any() and second.any()):
-        return matrix, 0.0
-    return matrix.astype(float), float(np.corrcoef(first, second)[0, 1])
+        return AlignedPair(a, b, "neighbour", warp.turn, alignment.brightness, shared, matrix)
+    if alignment.detail >= TOLD_DETAIL:
+        return AlignedPair(a, b, "rejected", warp.turn, alignment.detail, shared, matrix)
+    return None

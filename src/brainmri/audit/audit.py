@@ -10,12 +10,13 @@ from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.audit.copies import exact_copies
 from brainmri.audit.groups import group_ids, links_by_value, weakest_links
 from brainmri.audit.leaks import leak_counts
-from brainmri.audit.similar import similar_copies
+from brainmri.audit.search import search_copies
 from brainmri.errors import BrainmriError
 from brainmri.images.store import open_images
 
 EXACT_KINDS = ("bytes", "pixels")
-SIMILAR_KINDS = ("near", "mirrored", "rotated")
+SEARCHED_KINDS = ("near", "mirrored", "rotated", "affine")
+NEIGHBOUR = "neighbour"
 
 DUPLICATES_SCHEMA = pa.schema(
     [
@@ -24,6 +25,8 @@ DUPLICATES_SCHEMA = pa.schema(
         ("kind", pa.string()),
         ("transform", pa.string()),
         ("similarity", pa.float64()),
+        ("grain", pa.float64()),
+        ("matrix", pa.string()),
     ]
 )
 GROUPS_SCHEMA = pa.schema(
@@ -35,10 +38,21 @@ GROUPS_SCHEMA = pa.schema(
         ("weakest_link", pa.float64()),
     ]
 )
-INVENTORY_COLUMNS = ["image_id", "label", "source_split", "sha256", "pixel_sha256", "patient_id", "status"]
+INVENTORY_COLUMNS = [
+    "image_id", "label", "source_split", "sha256", "pixel_sha256", "width", "height", "patient_id", "status",
+]  # fmt: skip
 
 
-def audit(inventory: Path, duplicates: Path, groups: Path, output: Path, images: Path | None = None) -> None:
+def audit(
+    inventory: Path,
+    duplicates: Path,
+    groups: Path,
+    output: Path,
+    images: Path | None = None,
+    rejected: Path | None = None,
+    neighbours: bool = True,
+    workers: int = 0,
+) -> None:
     """Find copies, group them with the images of one patient, and count what leaks.
 
     Parameters
@@ -52,52 +66,77 @@ def audit(inventory: Path, duplicates: Path, groups: Path, output: Path, images:
     output
         Where to write the counts (`audit.json`).
     images
-        The packed array of the whole images, no border cut off, 64 pixels a side; without it, only
+        The packed array of the whole images, no border cut off, 256 pixels a side; without it, only
         copies equal by bytes or pixels are looked for.
+    rejected
+        Where to write the most similar pairs that are no copies (`rejected.parquet`).
+    neighbours
+        Whether neighbouring slices of one head, which are no copies, share a group too.
+    workers
+        How many images to work on at a time; 0 for as many as there are cores.
 
     Raises
     ------
     BrainmriError
         If the inventory or the array cannot be read, or one is not of the other.
     """
-    table = read_parquet(inventory, INVENTORY_COLUMNS)
-    usable = table[table["status"] == "ok"].sort_values("image_id", ignore_index=True)
-    pairs, kinds = exact_copies(usable), EXACT_KINDS
+    usable = usable_images(inventory)
+    pairs, kinds, others = joined(exact_copies(usable)), EXACT_KINDS, None
     if images is not None:
-        pairs, kinds = pd.concat([pairs, searched(usable, images)]), EXACT_KINDS + SIMILAR_KINDS
-        pairs = pairs.sort_values(["image_id_a", "image_id_b"], ignore_index=True)
-    grouped, weakest = group_table(usable, pairs)
-    config = {"kinds": kinds}
+        packed = packed_images(images, usable)
+        found, others = search_copies(packed, usable, workers=workers, folder=Path(duplicates).parent)
+        pairs, kinds = joined(pairs, found), (*EXACT_KINDS, *SEARCHED_KINDS, NEIGHBOUR)
+    linking = pairs if neighbours else pairs[pairs["kind"] != NEIGHBOUR]
+    grouped, weakest = group_table(usable, linking)
+    config = {"kinds": kinds, "neighbours": neighbours}
     inputs = [inventory, *([] if images is None else [images])]
     write_parquet(pairs, duplicates, config=config, inputs=inputs, schema=DUPLICATES_SCHEMA)
     write_parquet(grouped, groups, config=config, inputs=inputs, schema=GROUPS_SCHEMA)
+    if rejected is not None:
+        others = joined(pairs.iloc[:0], others)
+        write_parquet(others, rejected, config=config, inputs=inputs, schema=DUPLICATES_SCHEMA)
     write_json(leak_counts(usable, pairs, grouped, weakest, kinds), output)
 
 
-def searched(usable: pd.DataFrame, images: Path) -> pd.DataFrame:
-    """Return the copies that are not equal by pixels, from the packed array of the usable images."""
+def usable_images(inventory: Path) -> pd.DataFrame:
+    """Return the usable rows of an inventory, in the order of the packed arrays."""
+    table = read_parquet(inventory, INVENTORY_COLUMNS)
+    return table[table["status"] == "ok"].sort_values("image_id", ignore_index=True)
+
+
+def packed_images(images: Path, usable: pd.DataFrame) -> np.ndarray:
+    """Open the packed array of the usable images."""
     packed = open_images(images)
     if len(packed) != len(usable):
         raise BrainmriError(
             f"{images} holds {len(packed)} images, the inventory lists {len(usable)} usable ones: "
             "run the stage crop again."
         )
-    return similar_copies(packed, usable["image_id"].to_numpy(), usable["pixel_sha256"].to_numpy())
+    return packed
+
+
+def joined(exact: pd.DataFrame, found: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the rows of two tables of pairs, sorted, with the columns of `duplicates.parquet`."""
+    pairs = exact.assign(grain=np.nan, matrix=None)
+    if found is not None and len(found):
+        pairs = pd.concat([pairs, found]) if len(pairs) else found
+    return pairs.sort_values(["image_id_a", "image_id_b"], ignore_index=True)
 
 
 def group_table(images: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return `groups.parquet`, one row an image, and the weakest link of each group.
 
-    Copies and one patient's images are in one group. `label_conflict` marks an image one of whose copies
-    carries another label; `weakest_link` is the similarity that holds the group together, 1 where patient or
-    equality do, null for an image alone. The weakest links are indexed by group: `link` (row of `pairs`, -1
-    where it is the patient) and `similarity`.
+    What `pairs` link, and one patient's images, are in one group. `label_conflict` marks an image one of
+    whose copies (neighbours are none) carries another label; `weakest_link` is the similarity that holds the
+    group together, 1 where patient or equality do, null for an image alone. The weakest links are indexed by
+    group: `link` (row of `pairs`, -1 where it is the patient) and `similarity`.
     """
     position = pd.Series(np.arange(len(images)), index=images["image_id"])
     a, b = (position.loc[pairs[side]].to_numpy() for side in ("image_id_a", "image_id_b"))
     labels = images["label"].to_numpy()
     conflict = np.zeros(len(images), bool)
     differs = (labels[a] != labels[b]) & pd.notna(labels[a]) & pd.notna(labels[b])
+    differs &= pairs["kind"].to_numpy() != NEIGHBOUR
     conflict[a[differs]] = conflict[b[differs]] = True
 
     patients = links_by_value(images["patient_id"])

@@ -8,6 +8,7 @@ COUNTED = {
     "without_mirrors": PLAIN,
     "with_mirrors": (*PLAIN, "mirrored"),
     "with_mirrors_and_turns": (*PLAIN, "mirrored", "rotated"),
+    "all_copies": (*PLAIN, "mirrored", "rotated", "affine"),
 }
 # How many groups are named in each list.
 GROUPS_TOLD = 10
@@ -36,6 +37,8 @@ def leak_counts(
     source = [end["source_split"] for end in ends]
     across = (source[0] != source[1]) & source[0].notna() & source[1].notna()
     conflicts = grouped[grouped["label_conflict"]]
+    is_conflict = pairs["kind"].ne("neighbour") & (ends[0]["label"] != ends[1]["label"])
+    is_conflict &= ends[0]["label"].notna() & ends[1]["label"].notna()
     return {
         "kinds_searched": list(kinds),
         "images": len(images),
@@ -55,8 +58,14 @@ def leak_counts(
             for name, counted in COUNTED.items()
             if name == "without_mirrors" or set(counted) <= set(kinds)
         },
+        "test_images_with_train_neighbour": test_images_with_train_copy(
+            facts, ends, across & pairs["kind"].eq("neighbour")
+        )
+        if "neighbour" in kinds
+        else None,
         "label_conflicts": {
             "images": len(conflicts),
+            "pairs": int(is_conflict.sum()),
             "image_ids": conflicts["image_id"].tolist(),
         },
         "largest_groups": described_groups(grouped, pairs, weakest, by="group_size", ascending=False),
@@ -77,7 +86,7 @@ def described_groups(
             {
                 "group_id": group.group_id,
                 "images": int(group.group_size),
-                "weakest_link": None if link < 0 else pairs.loc[link].to_dict(),
+                "weakest_link": None if link < 0 else pairs.loc[link].dropna().to_dict(),
             }
         )
     return told

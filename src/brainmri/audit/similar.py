@@ -1,11 +1,9 @@
 """Copies that are not equal: re-encoded, resized, changed in brightness or contrast, mirrored, turned."""
 
 import numpy as np
-import pandas as pd
 
-from brainmri.audit.copies import ALL_PAIRS_UP_TO
 from brainmri.audit.descriptors import coarse_descriptors, fine_descriptors
-from brainmri.audit.turns import TURNS, kind_of, turned
+from brainmri.audit.turns import TURNS, turned
 from brainmri.progress import progress
 
 # Correlation of the coarse descriptors from which a pair is looked at, and of the fine ones from which it
@@ -17,56 +15,36 @@ BLOCK_ROWS, BLOCK_COLUMNS = 2048, 8192
 PAIRS_AT_A_TIME = 2048
 
 
-def similar_copies(images: np.ndarray, image_ids: np.ndarray, pixel_sha256: np.ndarray) -> pd.DataFrame:
-    """Return every pair of images that show one picture but are not equal by pixels.
+def confirmed_pairs(
+    images: np.ndarray, sets: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the pairs of distinct images that show one picture but are not equal by pixels.
 
     Candidates are the pairs whose thumbnails correlate under one of the eight turns and mirrors; a pair is
     confirmed by the correlation of its pixels after local contrast normalisation, under the best of these.
 
     Parameters
     ----------
-    images : ndarray of uint8, shape (N, size, size)
+    images : ndarray of uint8, shape (N, 64, 64)
         The whole images, no border cut off: a crop differs with brightness and so loses copies.
-    image_ids, pixel_sha256 : ndarray of str, shape (N,)
-        Images of equal `pixel_sha256` are searched once; a pair found counts for all of them.
+    sets : ndarray of int, shape (N,), optional
+        The data set of each image; only pairs across two sets are sought.
 
     Returns
     -------
-    pandas.DataFrame
-        `image_id_a` < `image_id_b`, `kind` (``near``, ``mirrored``, ``rotated``), `transform` (turns
-        `image_id_a` into `image_id_b`), `similarity`: the correlation after alignment.
+    a, b : ndarray of int, shape (P,)
+        Rows, a < b.
+    turn : ndarray of int, shape (P,)
+        Index in `TURNS` of what turns `a` into `b`.
+    similarity : ndarray of float32, shape (P,)
     """
-    _, first, member_of = np.unique(pixel_sha256, return_index=True, return_inverse=True)
-    first_of_rank, rank = np.unique(first, return_inverse=True)
-    distinct = images[first_of_rank]
-    a, b, turn, similarity = confirmed_pairs(distinct)
-    a, b, source = expanded(a, b, rank[member_of])
-    swapped = image_ids[a] > image_ids[b]
-    names = np.array(list(TURNS))
-    transform = names[turn[source]]
-    # Turned back, a quarter is three quarters; mirrored turns are their own inverse.
-    inverse = {"turn90": "turn270", "turn270": "turn90"}
-    transform = [
-        inverse.get(name, name) if swap else name for name, swap in zip(transform, swapped, strict=True)
-    ]
-    pairs = pd.DataFrame(
-        {
-            "image_id_a": np.where(swapped, image_ids[b], image_ids[a]),
-            "image_id_b": np.where(swapped, image_ids[a], image_ids[b]),
-            "kind": [kind_of(name) for name in transform],
-            "transform": transform,
-            "similarity": similarity[source].astype(float),
-        }
-    )
-    return pairs.sort_values(["image_id_a", "image_id_b"], ignore_index=True)
-
-
-def confirmed_pairs(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the copies among distinct images: rows a < b, index of the turn in `TURNS`, similarity."""
     coarse = coarse_descriptors(images)
     found = []
     for number, transform in enumerate(progress(list(TURNS), description="copies", unit="turn")):
         a, b = candidates(coarse, transform)
+        if sets is not None:
+            is_across = sets[a] != sets[b]
+            a, b = a[is_across], b[is_across]
         # Only images with a partner are described finely; the others, most of a clean set, are not.
         rows, places = np.unique(np.concatenate([a, b]), return_inverse=True)
         fine = fine_descriptors(images[rows])
@@ -106,29 +84,3 @@ def correlations(fine: np.ndarray, a: np.ndarray, b: np.ndarray, transform: str)
         part = slice(start, start + PAIRS_AT_A_TIME)
         similarity[part] = np.einsum("pij,pij->p", left[a[part]], fine[b[part]])
     return similarity
-
-
-def expanded(a: np.ndarray, b: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the pairs of images for pairs of pictures, and which of these each comes from.
-
-    Parameters
-    ----------
-    a, b : ndarray of int, shape (P,)
-        Pairs of distinct pictures.
-    rank : ndarray of int, shape (N,)
-        The picture of each image.
-    """
-    order = np.argsort(rank, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(rank))[:-1])
-    first, second, source = [np.empty(0, int)], [np.empty(0, int)], [np.empty(0, int)]
-    for pair, (one, other) in enumerate(zip(a, b, strict=True)):
-        x, y = members[one], members[other]
-        if len(x) * len(y) > ALL_PAIRS_UP_TO:  # As with equal images: a star, not all pairs.
-            left = np.concatenate([x, np.full(len(y) - 1, x[0])])
-            right = np.concatenate([np.full(len(x), y[0]), y[1:]])
-        else:
-            left, right = np.repeat(x, len(y)), np.tile(y, len(x))
-        first.append(left)
-        second.append(right)
-        source.append(np.full(len(left), pair))
-    return np.concatenate(first), np.concatenate(second), np.concatenate(source)
