@@ -119,7 +119,7 @@ def transformed(image: np.ndarray, transform: dict) -> np.ndarray:
     image = np.rot90(image[:, ::-1] if transform["mirror"] else image, transform["turn"] // 90)
     image = np.ascontiguousarray(image)
     size = image.shape[::-1]
-    if transform["angle"]:
+    if (transform["angle"], *transform["zoom"], *transform["shift"]) != (0, 1, 1, 0, 0):
         image = cv2.warpAffine(image, affine_matrix(transform, *size)[:2], size, flags=cv2.INTER_LINEAR)
     if tuple(transform["size"]) != size:
         smaller = transform["size"][0] < size[0]
