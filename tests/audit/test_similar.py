@@ -110,7 +110,7 @@ def test_every_planted_copy_is_found_and_no_neighbouring_slice(phantom_audit):
     expected = {}
     for copy, row in planted.iterrows():
         transform = json.loads(row["transform"])
-        kind = "mirrored" if transform["mirror"] else "rotated" if transform["turn"] else "near"
+        kind = "rotated" if transform["turn"] else "mirrored" if transform["mirror"] else "near"
         kind = "affine" if transform["angle"] else kind
         expected[frozenset((copy, row["copy_of"]))] = "bytes" if row["planted"] == "bytes" else kind
     copies = pairs[pairs["kind"] != "neighbour"]
@@ -134,7 +134,15 @@ def test_leaks_and_conflicts_are_counted_over_all_kinds(phantom_audit):
     assert list(leak) == ["without_mirrors", "with_mirrors", "with_mirrors_and_turns", "all_copies"]
     assert counts == sorted(set(counts))
     assert document["label_conflicts"]["images"] == 2 * 4
-    assert document["kinds_searched"] == ["bytes", "pixels", "near", "mirrored", "rotated", "affine", "neighbour"]
+    assert document["kinds_searched"] == [
+        "bytes",
+        "pixels",
+        "near",
+        "mirrored",
+        "rotated",
+        "affine",
+        "neighbour",
+    ]
     assert groups["group_size"].max() == document["largest_group"]
     weakest = document["weakest_groups"][0]["weakest_link"]
     assert weakest["similarity"] == pytest.approx(groups["weakest_link"].min()) and weakest["kind"] != "bytes"

@@ -14,6 +14,8 @@ from brainmri.errors import BrainmriError
 from brainmri.labels import CLASS_NAMES
 from brainmri.sources.phantom import phantom
 from brainmri.sources.synthetic.masks import lesion_mask
+from brainmri.sources.synthetic.planted import draw_transform, toned, transformed
+from brainmri.sources.synthetic.settings import COPY_KINDS
 
 SIZE = 72
 
@@ -109,21 +111,74 @@ def test_rotated_copies_are_turned_by_quarters(drawn):
         assert correlation(gray(copy), np.rot90(gray(original), turn // 90)) > 0.97
 
 
+def test_resized_copies_have_another_size_and_hardly_another_aspect(drawn):
+    _, truth = drawn
+    rows = truth.set_index("image_id")
+    for row, _, _ in copies(drawn, "resized"):
+        width, height = row.width / rows.width[row.copy_of], row.height / rows.height[row.copy_of]
+        assert (width, height) != (1, 1)
+        assert 0.48 <= min(width, height) <= max(width, height) <= 1.52
+        assert abs(width / height - 1) < 0.08  # the aspect, and the rounding to whole pixels
+
+
+def test_retoned_copies_follow_the_recorded_curve(drawn):
+    for row, copy, original in copies(drawn, "retoned"):
+        transform = json.loads(row.transform)
+        assert 0.8 <= transform["gain"] <= 1.25 and 0.8 <= transform["gamma"] <= 1.25
+        assert abs(transform["offset"]) <= 0.2
+        brightness = (gray(original) / 255.0) ** transform["gamma"] * transform["gain"] + transform["offset"]
+        difference = gray(copy) / 255.0 - brightness.clip(0, 1)
+        assert np.abs(difference).mean() < 0.03
+
+
+def moved(image: np.ndarray, transform: dict) -> np.ndarray:
+    """Return where the recorded matrix takes an image, in the recorded tone."""
+    return toned(
+        cv2.warpAffine(image, np.array(transform["matrix"]), tuple(transform["size"])),
+        transform,
+    )
+
+
 def test_transform_takes_the_original_to_the_copy(drawn):
-    for kind in ("reencoded", "mirrored", "rotated", "affine", "conflict"):
+    for kind in (*COPY_KINDS, "conflict"):
         for row, copy, original in copies(drawn, kind):
+            transform = json.loads(row.transform)
             image = gray(copy)
-            matrix = np.array(json.loads(row.transform)["matrix"])
-            moved = cv2.warpAffine(gray(original), matrix, image.shape[::-1])
-            assert correlation(image, moved) > 0.97
+            assert list(image.shape[::-1]) == transform["size"]
+            assert correlation(image, moved(gray(original), transform)) > 0.97
             if kind == "affine":
                 assert correlation(image, gray(original)) < 0.97
+
+
+def test_combined_copies_take_every_combination_of_steps_with_one_true_matrix():
+    noise = np.random.default_rng(0).normal(0, 1, (90, 80))
+    image = np.clip(120 + 400 * cv2.GaussianBlur(noise, (0, 0), 4), 0, 255).astype(np.uint8)
+    seen = set()
+    for seed in range(600):
+        transform = draw_transform(np.random.default_rng(seed), "combined", *image.shape)
+        original = {"mirror": False, "turn": 0, "angle": 0.0, "gamma": 1.0}
+        original["size"] = [90, 80] if transform["turn"] in (90, 270) else [80, 90]
+        seen.add(
+            tuple(
+                transform[key] if key in ("mirror", "turn") else transform[key] != value
+                for key, value in original.items()
+            )
+        )
+        copy = toned(transformed(image, transform), transform)
+        assert correlation(copy, moved(image, transform)) > 0.98
+    assert len(seen) == 2 * 4 * 2 * 2 * 2 - 8  # neither none of the steps, nor one step alone
+
+
+def test_every_kind_is_planted_in_a_small_set(tmp_path):
+    phantom(tmp_path / "set", patients=10, slices=8, size=32, copies=0.1, workers=1)
+    truth = pd.read_parquet(tmp_path / "set" / "truth.parquet")
+    assert set(COPY_KINDS) == set(truth.planted[truth.copy_of.notna()]) - {"conflict"}
 
 
 def test_lesion_of_a_copy_moves_with_the_copy(drawn):
     _, truth = drawn
     rows = truth.set_index("image_id")
-    for kind in ("mirrored", "rotated", "affine"):
+    for kind in ("mirrored", "rotated", "affine", "resized", "combined"):
         for row, _, _ in copies(drawn, kind):
             if pd.isna(row.lesion_area) or row.lesion_area < 30:
                 continue

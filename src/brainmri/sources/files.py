@@ -26,8 +26,8 @@ def list_files(folder: Path) -> list[str]:
 
     found = []
     for parent, _, names in os.walk(folder, onerror=refuse):
-        below = Path(parent).relative_to(folder)
-        found.extend((below / name).as_posix() for name in names)
+        below = Path(parent).relative_to(folder).as_posix()
+        found.extend(names if below == "." else [f"{below}/{name}" for name in names])
     for path in found:
         if not is_writable_name(path):
             raise BrainmriError(
@@ -44,4 +44,6 @@ def is_hidden(path: str) -> bool:
 
 def is_writable_name(path: str) -> bool:
     """Return whether a path can stand in a table and on a terminal: no control characters, valid Unicode."""
+    if path.isascii():
+        return path.isprintable()
     return not any(unicodedata.category(character) in ("Cc", "Cs") for character in path)

@@ -37,6 +37,7 @@ def in_parallel(
     workers: int,
     description: str,
     unit: str,
+    chunk: int = CHUNK,
 ) -> list:
     """Apply `function` to chunks of `items`, and return its results in the order of the items.
 
@@ -50,15 +51,17 @@ def in_parallel(
         Threads; 0 for all cores.
     description, unit
         Words of the progress bar, which counts items.
+    chunk
+        Items a task; more where an item takes microseconds.
     """
-    chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
+    chunks = [items[start : start + chunk] for start in range(0, len(items), chunk)]
     results = []
     with progress(total=len(items), description=description, unit=unit) as bar:
         executor = ThreadPoolExecutor(worker_count(workers))
         try:
-            for chunk, result in zip(chunks, executor.map(function, chunks), strict=True):
+            for part, result in zip(chunks, executor.map(function, chunks), strict=True):
                 results.extend(result)
-                bar.update(len(chunk))
+                bar.update(len(part))
         finally:
             # Where one chunk fails, or the user interrupts, those not begun are not begun.
             executor.shutdown(wait=True, cancel_futures=True)

@@ -67,7 +67,8 @@ def phantom(
         The share of images (or patients) in the set's own test part.
     copies
         The share of images of which a copy is planted: by bytes, re-encoded, mirrored, turned by quarters,
-        or turned a little, zoomed and shifted; half of them across the split.
+        turned a little, zoomed and shifted, resized, changed in brightness, contrast and gamma, or several of
+        these together; half of them across the split.
     conflicts
         How many images are planted a second time under another label.
     corrupt

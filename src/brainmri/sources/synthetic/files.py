@@ -15,6 +15,7 @@ from brainmri.sources.synthetic.planted import (
     broken_bytes,
     draw_transform,
     jpeg,
+    toned,
     transformed,
 )
 from brainmri.sources.synthetic.settings import PhantomSettings
@@ -78,7 +79,8 @@ def _planted(file: PlannedFile, drawn: Slice, data: bytes, quality: int) -> tupl
     masks = [transformed(mask.astype(np.uint8) * 255, transform) > 127 for mask in (drawn.head, drawn.lesion)]
     # Another quality than the original's, so that the bytes differ even where the pixels hardly do.
     again = int(rng.choice([q for q in range(80, 98) if q != quality]))
-    return jpeg(transformed(seen, transform), file.channels, again), columns | image_truth(*masks)
+    copy = toned(transformed(seen, transform), transform)
+    return jpeg(copy, file.channels, again), columns | image_truth(*masks)
 
 
 def _row(file: PlannedFile, drawn: Slice) -> dict:

@@ -6,7 +6,7 @@ from brainmri.errors import BrainmriError, nearest
 from brainmri.labels import CLASS_NAMES
 
 LAYOUTS = ("plain", "masoud", "sartaj", "orvile")
-COPY_KINDS = ("bytes", "reencoded", "mirrored", "rotated", "affine")
+COPY_KINDS = ("bytes", "reencoded", "mirrored", "rotated", "affine", "resized", "retoned", "combined")
 SPLIT_BY = ("image", "patient")
 RANGES = {
     "patients": (1, 1_000_000),
