@@ -5,6 +5,7 @@ import numpy as np
 
 from brainmri.errors import BrainmriError
 from brainmri.images.header import Header, HeaderError, read_header, sniff_unsupported
+from brainmri.images.png_chunks import still_png
 
 # No slice comes near 100 megapixels; a header that claims more is an attack on the memory.
 MAXIMUM_PIXELS = 100_000_000
@@ -144,6 +145,8 @@ def decode_checked(data: bytes, header: Header, name: str = "The image") -> np.n
             return decode_dicom(data)
         except HeaderError as error:
             raise DecodeError(error.status, str(error), name) from None
+    if header.format == "png" and b"acTL" in data:
+        data = still_png(data)
     try:
         gray = cv2.imdecode(np.frombuffer(data, np.uint8), FLAGS)
     except (cv2.error, MemoryError):

@@ -9,6 +9,7 @@ pseudonym and no anonymisation.
 """
 
 import hashlib
+import logging
 import re
 import threading
 import warnings
@@ -23,7 +24,7 @@ from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.encaps import get_frame
 from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless, UID_dictionary
 
 from brainmri.images.header import Header, HeaderError, read_jpeg
 from brainmri.images.window import first_number, looked_up, spread, windowed
@@ -45,6 +46,7 @@ PIXEL_TAGS = [
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 # The decoders give all of these as RGB, but for the palette.
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
+OTHER_COLOURS = ("HSV", "ARGB", "CMYK", "YBR_PARTIAL_420", "YBR_PARTIAL_422", "XYB")
 # How pixels in a float, a double or an integer element begin, in both byte orders.
 PIXEL_ELEMENTS = {b"\xe0\x7f" + low for low in (b"\x10\x00", b"\x08\x00", b"\x09\x00")} | {
     b"\x7f\xe0" + low for low in (b"\x00\x10", b"\x00\x08", b"\x00\x09")
@@ -54,6 +56,9 @@ MAXIMUM_RLE_BYTES = 1 << 24
 # Ids that anonymisers leave to everybody: they say nothing of who is whose sibling.
 PLACEHOLDERS = {"", "0", "1", "na", "none", "null", "unknown", "removed", "id", "patient", "patientid"}
 PLACEHOLDER_STARTS = ("anon", "deident", "deid", "xxx", "000")
+
+# Its messages quote what stands in a file: the names of patients, for one.
+logging.getLogger("pydicom").propagate = False
 
 # `warnings` are filtered for all threads at once, and pydicom holds Python's lock in any case.
 _one_at_a_time = threading.RLock()
@@ -76,17 +81,20 @@ def readable() -> Iterator[None]:
             yield
     except HeaderError:
         raise
-    except NotImplementedError as error:
-        raise HeaderError(f"the DICOM pixels are not decoded: {sentence(error)}", "unsupported") from None
     # Damaged elements raise nearly anything, from struct.error to RecursionError.
     except Exception as error:
         raise HeaderError(f"the DICOM data cannot be read: {sentence(error)}") from None
 
 
 def sentence(error: Exception) -> str:
-    """Return an error's first words on one line, without what the file itself says between quotes."""
-    text = re.sub(r"'[^']*'|\"[^\"]*\"|[^\x20-\x7e]", "…", " ".join(str(error).split()))
-    return (text or type(error).__name__).rstrip(".")[:120]
+    """Return an error's words up to the first that may be from the file itself: what it quotes."""
+    text = re.split(r"""['"<]|[^\x20-\x7e]""", " ".join(str(error).split()))[0].strip(" .:")
+    return text[:120] or type(error).__name__
+
+
+def known_name(uid: str | None) -> str | None:
+    """Return the name of a UID of the standard; others may be anything that stands in a damaged file."""
+    return UID_dictionary[uid][0] if uid in UID_dictionary else None
 
 
 def read_dicom_header(data: bytes) -> Header:
@@ -128,10 +136,9 @@ def read_dicom_header(data: bytes) -> Header:
 
 def raise_no_image(dataset: Dataset) -> None:
     """Raise a HeaderError for a DICOM file without rows and columns."""
-    kind = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
-    if kind is None:
+    name = known_name(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID"))
+    if name is None:
         raise HeaderError("the DICOM data is cut off or damaged: it does not tell what it is")
-    name = UID(kind).name
     if "Image Storage" in name:
         raise HeaderError(f"the DICOM data is cut off or damaged: {name} without rows and columns")
     raise HeaderError(f"the DICOM file holds no image ({name})", "unsupported")
@@ -145,7 +152,8 @@ def problem_of(dataset: Dataset, photometric: str) -> tuple[str, str] | None:
     if not photometric:
         return "corrupt", "the DICOM data does not tell its photometric interpretation"
     if photometric not in (*MONOCHROME, *COLOURS):
-        return "unsupported", f"the photometric interpretation {sentence(photometric)} is not supported"
+        name = photometric if photometric in OTHER_COLOURS else "that it tells"
+        return "unsupported", f"the photometric interpretation {name} is not supported"
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if not syntax:
         return "corrupt", "the DICOM data does not tell its transfer syntax"
@@ -155,7 +163,8 @@ def problem_of(dataset: Dataset, photometric: str) -> tuple[str, str] | None:
             return None
     except NotImplementedError:
         pass
-    return "unsupported", f"the transfer syntax {sentence(UID(syntax).name)} is not supported: {advice}"
+    name = known_name(syntax) or "that it tells"
+    return "unsupported", f"the transfer syntax {name} is not supported: {advice}"
 
 
 def pseudonym(dataset: Dataset) -> str | None:
@@ -198,7 +207,10 @@ def stored_slice(data: bytes) -> Stored:
     shape = (int(dataset.Rows), int(dataset.Columns))
     if dataset.file_meta.TransferSyntaxUID.is_compressed:
         check_frame(dataset, shape)
-    values = pixel_array(dataset)
+    try:
+        values = pixel_array(dataset)
+    except NotImplementedError as error:
+        raise HeaderError(f"the DICOM pixels are not decoded: {sentence(error)}", "unsupported") from None
     colour = str(dataset.PhotometricInterpretation).strip() in COLOURS[:-1]
     if values.shape != ((*shape, 3) if colour else shape):
         raise HeaderError(f"the DICOM header says {shape[1]} x {shape[0]} pixels, the data {values.shape}")

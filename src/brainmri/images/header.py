@@ -7,7 +7,8 @@ import struct
 from dataclasses import dataclass, replace
 
 from brainmri.images.jpeg_quality import quality_of
-from brainmri.images.tiff_tags import MAXIMUM_CHUNKS, first_directory, orientation_of, webp_orientation
+from brainmri.images.png_chunks import chunks_of
+from brainmri.images.tiff_tags import first_directory, orientation_of, webp_orientation
 
 # The format that a name's ending promises.
 EXTENSIONS = {
@@ -199,22 +200,18 @@ def read_jpeg(data: bytes) -> Header:
 
 
 def read_png(data: bytes) -> Header:
-    """Read the chunks of a PNG before its pixels (W3C PNG, 11.2.1 and 11.3), and look for the last."""
+    """Read the chunks of a PNG (W3C PNG, 11.2.1 and 11.3)."""
     if data[12:16] != b"IHDR":
         raise HeaderError("the png does not begin with its header")
     width, height, depth, colour_type = struct.unpack_from(">IIBB", data, 16)
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour_type]
-    alpha, animated, orientation, at = colour_type in (4, 6), False, 1, 8
-    for _ in range(MAXIMUM_CHUNKS):
-        chunk = data[at + 4 : at + 8]
-        if chunk in (b"IDAT", b"IEND", b""):
-            break
-        (length,) = struct.unpack_from(">I", data, at)
-        alpha |= chunk == b"tRNS"
-        animated |= chunk == b"acTL"
-        if chunk == b"eXIf":
-            orientation = orientation_of(data[at + 8 : at + 8 + length])
-        at += 12 + length
+    alpha, animated, orientation, kind = colour_type in (4, 6), False, 1, b""
+    # A length that lies makes the decoder ask for gigabytes, so that all chunks are walked through.
+    for kind, start, end in chunks_of(data):
+        alpha |= kind == b"tRNS"
+        animated |= kind == b"acTL"
+        if kind == b"eXIf":
+            orientation = orientation_of(data[start:end])
     remarks = remarks_if(
         palette=colour_type == 3,
         sixteen_bit=depth == 16,
@@ -222,7 +219,7 @@ def read_png(data: bytes) -> Header:
         exif_rotated=orientation > 1,
         animated=animated,
     )
-    return Header("png", width, height, channels, data.rfind(b"IEND") >= 0, remarks)
+    return Header("png", width, height, channels, kind == b"IEND", remarks)
 
 
 def read_bmp(data: bytes) -> Header:

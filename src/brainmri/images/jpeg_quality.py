@@ -27,8 +27,8 @@ def sums() -> list[int]:
 def quality_of(segment: bytes) -> int | None:
     """Return the quality (1-100) whose luma table has the sum nearest to that of table 0, or None.
 
-    The sum does not depend on the order of the table, and grows strictly as the quality falls, but for the
-    two lowest. For tables that are not libjpeg's (Photoshop's, for one) it is the nearest in strength.
+    The sum does not depend on the order of the table, and grows strictly as the quality falls. For tables
+    that are not libjpeg's (Photoshop's, for one) it is the nearest in strength.
 
     Parameters
     ----------
