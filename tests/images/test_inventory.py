@@ -82,8 +82,8 @@ CASES = {
     "glioma/head.jpg": (jpeg(3)[:20], "corrupt", "jpeg header"),
     "glioma/scan.gif": (b"GIF89a" + bytes(20), "unsupported", "GIF"),
     "glioma/gif.jpg": (b"GIF89a" + bytes(20), "unsupported", "GIF"),
-    "glioma/slice.dcm": (bytes(128) + b"DICM" + bytes(200), "unsupported", "DICOM"),
-    "glioma/slice": (bytes(128) + b"DICM" + bytes(200), "unsupported", "DICOM"),
+    "glioma/slice.dcm": (bytes(128) + b"DICM" + bytes(200), "corrupt", "DICOM"),
+    "glioma/slice": (bytes(128) + b"DICM" + bytes(200), "corrupt", "DICOM"),
     "glioma/volume.nii.gz": (b"\x1f\x8b\x08" + bytes(20), "unsupported", ".gz"),
     "glioma/notes.txt": (b"notes", "foreign", "no image"),
     "labels.csv": (b"a,b\n1,2\n", "foreign", "no image"),
@@ -122,6 +122,18 @@ def test_jpegs_that_the_decoder_mends_in_silence_are_corrupt(tmp_path):
     assert "premature end" in corrupt.loc["glioma/half.jpg", "reason"]
 
 
+def test_tiffs_whose_strips_are_damaged_are_corrupt(tmp_path):
+    buffer = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 80), np.uint8)
+    Image.fromarray(pixels).save(buffer, "tiff", compression="tiff_lzw")
+    good = buffer.getvalue()
+    damaged = good[:2000] + bytes(300) + good[2300:]
+    table = taken(tmp_path, {"glioma/good.tif": good, "glioma/torn.tif": damaged})
+    assert table["status"].to_dict() == {"glioma/good.tif": "ok", "glioma/torn.tif": "corrupt"}
+    assert "LZW" in table.loc["glioma/torn.tif", "reason"] or "code" in table.loc["glioma/torn.tif", "reason"]
+    assert "ERROR" not in table.loc["glioma/torn.tif", "reason"]
+
+
 def test_standard_error_is_as_before_after_an_inventory(tmp_path, capfd):
     good = jpeg(5, (120, 120))
     taken(tmp_path, {"glioma/1.jpg": jpeg(1), "glioma/2.jpg": good[: len(good) // 2] + b"\xff\xd9"})
@@ -136,6 +148,8 @@ def test_image_under_a_wrong_name_is_used_and_told(tmp_path):
     assert table.loc["glioma/1.jpg", "reason"] == "the name says jpeg, the content is png"
     assert table.loc["glioma/2.dat", "reason"] == "the name says no image, the content is jpeg"
     assert pd.isna(table.loc["glioma/3.JPG", "reason"])
+    assert (table.loc[["glioma/1.jpg", "glioma/2.dat"], "remarks"] == "wrong_extension").all()
+    assert pd.isna(table.loc["glioma/3.JPG", "remarks"])
 
 
 def test_oversized_image_is_not_decoded_and_its_claim_is_told(tmp_path):
@@ -144,6 +158,12 @@ def test_oversized_image_is_not_decoded_and_its_claim_is_told(tmp_path):
     data[at : at + 4] = b"\xff\xff\xff\xff"
     row = taken(tmp_path, {"glioma/1.jpg": jpeg(1), "glioma/huge.jpg": bytes(data)}).loc["glioma/huge.jpg"]
     assert (row.status, row.width, row.height) == ("oversized", 65535, 65535)
+
+
+def test_what_a_rejected_image_says_of_itself_is_told(tmp_path):
+    cut = jpeg(3, quality=60)[:-100]
+    row = taken(tmp_path, {"glioma/1.jpg": jpeg(1), "glioma/cut.jpg": cut}).loc["glioma/cut.jpg"]
+    assert (row.status, row.width, row.height, row.jpeg_quality) == ("corrupt", 70, 50, 60)
 
 
 def test_the_table_does_not_depend_on_the_workers(tmp_path):

@@ -5,9 +5,13 @@ import numpy as np
 
 from brainmri.errors import BrainmriError
 from brainmri.images.header import Header, HeaderError, read_header, sniff_unsupported
+from brainmri.images.png_chunks import still_png
 
 # No slice comes near 100 megapixels; a header that claims more is an attack on the memory.
 MAXIMUM_PIXELS = 100_000_000
+
+# A side of fewer pixels shows nothing that could be classified: icons, markers, spacers of web pages.
+MINIMUM_SIDE = 16
 
 # Colour is converted by the decoder (JPEG: its own luma plane). The depth is kept, to be scaled below;
 # an EXIF orientation is not applied, so that width, height and boxes are those of the stored pixels.
@@ -35,17 +39,29 @@ class DecodeError(BrainmriError):
 
 def checked_header(data: bytes, name: str = "The image", maximum_pixels: int = MAXIMUM_PIXELS) -> Header:
     """Return an image's header, or raise a DecodeError where decoding makes no sense or is unsafe."""
+    header = told_header(data, name)
+    check_header(header, name, maximum_pixels)
+    return header
+
+
+def told_header(data: bytes, name: str = "The image") -> Header:
+    """Return what an image file says of itself, or raise a DecodeError where nothing can be made of it."""
     if not data:
         raise DecodeError("empty", "the file holds no bytes", name)
     try:
         header = read_header(data)
     except HeaderError as error:
-        raise DecodeError("corrupt", str(error), name) from None
+        raise DecodeError(error.status, str(error), name) from None
     if header is None:
         other = sniff_unsupported(data)
         if other:
             raise DecodeError("unsupported", f"{other} is not supported: convert it to PNG", name)
         raise DecodeError("corrupt", "the content is no image", name)
+    return header
+
+
+def check_header(header: Header, name: str = "The image", maximum_pixels: int = MAXIMUM_PIXELS) -> None:
+    """Raise a DecodeError where what a header says makes decoding senseless or unsafe."""
     if header.width * header.height > maximum_pixels:
         raise DecodeError(
             "oversized",
@@ -54,7 +70,14 @@ def checked_header(data: bytes, name: str = "The image", maximum_pixels: int = M
         )
     if not header.complete:
         raise DecodeError("corrupt", "the file is cut off: the end of the image is missing", name)
-    return header
+    if header.problem is not None:
+        raise DecodeError(*header.problem, name)
+    if min(header.width, header.height) < MINIMUM_SIDE:
+        raise DecodeError(
+            "unsupported",
+            f"{header.width} x {header.height} pixels, a side under {MINIMUM_SIDE}: too small to classify",
+            name,
+        )
 
 
 def to_8_bits(gray: np.ndarray) -> np.ndarray:
@@ -84,14 +107,17 @@ def to_8_bits(gray: np.ndarray) -> np.ndarray:
 
 
 def decode_gray(data: bytes, name: str = "The image", maximum_pixels: int = MAXIMUM_PIXELS) -> np.ndarray:
-    """Decode an image to 8-bit gray, as stored: an EXIF orientation is not applied, alpha is dropped.
+    """Decode an image to 8-bit gray, as stored: an EXIF orientation is not applied.
 
-    Of a file with several pages, the first counts.
+    Of a file with several frames or pages, the first counts. Alpha of PNG, WebP and colour TIFF is laid over
+    black, the ground of every MRI: what was made transparent is hidden, whatever colour lies under it. An
+    alpha that hides all is taken for filling, and dropped, as is that of a BMP. DICOM: see
+    `brainmri.images.dicom`.
 
     Parameters
     ----------
     data
-        The bytes of a JPEG, PNG, BMP, TIFF or WebP file.
+        The bytes of a JPEG, PNG, BMP, TIFF, WebP or DICOM file.
     name
         What the error message calls the image.
     maximum_pixels
@@ -111,6 +137,16 @@ def decode_gray(data: bytes, name: str = "The image", maximum_pixels: int = MAXI
 
 def decode_checked(data: bytes, header: Header, name: str = "The image") -> np.ndarray:
     """Decode an image whose header has been checked; see `decode_gray`."""
+    if header.format == "dicom":
+        # Imported where one is met: pydicom takes a quarter of a second, and few data sets need it.
+        from brainmri.images.dicom import decode_dicom
+
+        try:
+            return decode_dicom(data)
+        except HeaderError as error:
+            raise DecodeError(error.status, str(error), name) from None
+    if header.format == "png" and b"acTL" in data:
+        data = still_png(data)
     try:
         gray = cv2.imdecode(np.frombuffer(data, np.uint8), FLAGS)
     except (cv2.error, MemoryError):
@@ -125,4 +161,18 @@ def decode_checked(data: bytes, header: Header, name: str = "The image") -> np.n
             f"{gray.shape[0]}",
             name,
         )
+    if "alpha" in header.remarks and header.format in ("png", "webp"):
+        return over_black(to_8_bits(gray), data)
     return to_8_bits(gray)
+
+
+def over_black(gray: np.ndarray, data: bytes) -> np.ndarray:
+    """Lay a gray image over black with the alpha of its file."""
+    colour = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if colour is None or colour.ndim != 3 or colour.shape[2] != 4 or colour.shape[:2] != gray.shape:
+        return gray  # A gray level of a PNG that stands for transparency; the decoder tells no alpha.
+    largest = np.iinfo(colour.dtype).max
+    alpha = colour[..., 3]
+    if not alpha.any() or (alpha == largest).all():
+        return gray
+    return np.rint(gray * (alpha / np.float32(largest))).astype(np.uint8)

@@ -1,6 +1,7 @@
-"""What the C libraries inside the decoder write to standard error: the only trace of damaged JPEG data.
+"""What C libraries inside the decoder write to standard error: the only trace of damaged JPEG or TIFF data.
 
-libjpeg fills damaged data with gray and goes on; it says so on standard error and nowhere else.
+libjpeg fills damaged data with gray and goes on, libtiff leaves a damaged strip as it is; they say so on
+standard error and nowhere else.
 """
 
 import os
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 
 # What libjpeg writes when pixels are lost (jerror.h); its other warnings cost no pixel.
 LOST_PIXELS = ("premature end of data segment", "bad Huffman code", "bad arithmetic code")
+# How OpenCV passes on what libtiff could not decode. A damaged directory of a further page costs nothing.
+TIFF_ERROR, TIFF_DIRECTORY = "TIFF_Error ", "irectory"
 
 
 class DecoderMessages:
@@ -57,6 +60,10 @@ def decoder_messages() -> Iterator[DecoderMessages]:
 
 def lost_pixels(messages: str) -> str | None:
     """Return the first message that says that pixels were lost, or None."""
-    return next(
-        (line.strip() for line in messages.splitlines() if any(words in line for words in LOST_PIXELS)), None
-    )
+    for line in messages.splitlines():
+        if any(words in line for words in LOST_PIXELS):
+            return line.strip()
+        _, error, text = line.partition(TIFF_ERROR)
+        if error and TIFF_DIRECTORY not in text:
+            return text.strip()  # What stands before has the time in it.
+    return None

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from brainmri.artefacts import read_parquet, write_parquet
 from brainmri.errors import BrainmriError
-from brainmri.images.decode import DecodeError, checked_header, decode_checked
+from brainmri.images.decode import DecodeError, check_header, decode_checked, told_header
 from brainmri.images.decoder_messages import decoder_messages, lost_pixels
 from brainmri.images.header import (
     EXTENSIONS,
@@ -23,6 +23,7 @@ from brainmri.images.header import (
     sniff_unsupported,
 )
 from brainmri.images.layout import LayoutSettings, Place, find_places, find_root
+from brainmri.images.remarks import SEPARATOR, joined
 from brainmri.sources.files import is_hidden, list_files
 from brainmri.sources.parallel import in_parallel
 
@@ -42,6 +43,8 @@ SCHEMA = pa.schema(
         ("patient_id", pa.string()),
         ("status", pa.string()),
         ("reason", pa.string()),
+        ("remarks", pa.string()),
+        ("jpeg_quality", pa.int64()),
     ]
 )
 # A file of more bytes is not read into memory; 100 megapixels of any depth fit in.
@@ -59,6 +62,9 @@ class Finding:
     height: int | None = None
     channels: int | None = None
     pixel_sha256: str | None = None
+    patient_id: str | None = None
+    remarks: str | None = None
+    jpeg_quality: int | None = None
 
 
 def inventory(
@@ -79,7 +85,8 @@ def inventory(
         The table of the stage checksum.
     output
         Where to write the table (inventory.parquet). `image_id` is the path below the data set's root,
-        `path` the path below `raw`; for files outside the root, `image_id` begins with ../.
+        `path` the path below `raw`; for files outside the root, `image_id` begins with ../. `remarks` holds
+        the words of `brainmri.images.remarks` that apply, joined by ;.
     layout
         What the folders mean; read from their names where not given.
     classes
@@ -198,13 +205,17 @@ def examine(raw: Path, path: str, size: int, outside: bool) -> Finding:
     except OSError as error:
         raise BrainmriError(f"{file} cannot be read ({error.strerror}): run the stage fetch again.") from None
     finding = decode_finding(data, path)
-    if finding.status != "ok":
+    is_dicom = sniff(start) == "dicom"
+    if finding.status != "ok" and not (promises_image or is_dicom):
         # A text that happens to begin as an image does is no damaged image.
-        return finding if promises_image else Finding("foreign", "no image")
+        return Finding("foreign", "no image")
     promised = EXTENSIONS.get(ending, "no image")
-    if promised != finding.format:
-        return replace(finding, reason=f"the name says {promised}, the content is {finding.format}")
-    return finding
+    # DICOM forbids endings on its media (PS3.10, 8.5): a name without a known one promises nothing.
+    if finding.format is None or promised == finding.format or (is_dicom and not promises_image):
+        return finding
+    words = f"the name says {promised}, the content is {finding.format}"
+    remarks = joined([*(finding.remarks or "").split(SEPARATOR), "wrong_extension"])
+    return replace(finding, reason=finding.reason or words, remarks=remarks)
 
 
 def refuse_unknown(start: bytes, ending: str) -> Finding:
@@ -223,10 +234,13 @@ def decode_finding(data: bytes, name: str) -> Finding:
     """Decode an image and tell what was found."""
     known = {}
     try:
-        # The header of an oversized image is worth telling, so the claim is read without a limit first.
-        header = checked_header(data, name, maximum_pixels=1 << 64)
-        known = {key: getattr(header, key) for key in ("format", "width", "height", "channels")}
-        checked_header(data, name)
+        header = told_header(data, name)
+        # What the header of a rejected image says is worth telling, so it is noted before it is checked.
+        known = {
+            key: getattr(header, key) for key in ("format", "width", "height", "channels", "jpeg_quality")
+        }
+        known |= {"remarks": joined(header.remarks), "patient_id": header.patient}
+        check_header(header, name)
         gray = decode_checked(data, header, name)
     except DecodeError as error:
         return Finding(error.status, error.reason, **known)
@@ -244,7 +258,7 @@ def row_of(path: str, size: int, digest: str, place: Place, finding: Finding) ->
     """Return a file's row; what is foreign has no class, split or patient."""
     row = {"image_id": place.image_id, "path": path, "bytes": size, "sha256": digest, **asdict(finding)}
     for key in ("label", "source_split", "patient_id"):
-        row[key] = None if finding.status == "foreign" else getattr(place, key)
+        row[key] = None if finding.status == "foreign" else getattr(place, key) or row.get(key)
     return row
 
 
