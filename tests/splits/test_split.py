@@ -115,6 +115,19 @@ def test_published_without_a_test_part_says_what_to_use(manifest_of):
         manifest_of(rows, SplitSettings("published"))
 
 
+def test_published_clean_warns_of_a_class_that_is_left_without_a_test_image(manifest_of, capsys):
+    rows = [row | {"patient_id": None} for row in inventory_rows()]
+    trained = {row["label"]: row["pixel_sha256"] for row in rows if row["source_split"] == "train"}
+    for row in rows:
+        if row["label"] == "glioma" and row["source_split"] == "test":
+            row["pixel_sha256"] = trained["glioma"]
+    manifest = manifest_of(rows, SplitSettings("published_clean"))
+    gliomas = manifest[manifest["label"] == "glioma"]
+    assert set(gliomas["split"]) == {"train", "val", "excluded"}
+    assert set(gliomas["reason"].dropna()) == {"a copy of it is in the source's training part"}
+    assert "no image of the class 'glioma' is left to test on" in capsys.readouterr().out
+
+
 def test_a_class_of_two_patients_cannot_fill_three_parts(manifest_of):
     rows = [
         row

@@ -5,7 +5,7 @@ from math import isclose
 
 from brainmri.errors import BrainmriError, nearest
 
-PROTOCOLS = ("grouped", "random", "published")
+PROTOCOLS = ("grouped", "random", "published", "published_clean")
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,10 @@ class SplitSettings:
         ``grouped``: stratified, whole groups only, so that no copy and no patient is on two sides.
         ``random``: stratified over images, as the reference systems do.
         ``published``: the source's own test part; validation drawn from its training part.
+        ``published_clean``: the same, without the test images that have a copy in the training part.
     train, val, test
-        Shares of the images, which sum to 1. Under ``published`` only `val` counts: the share of the
-        source's training part that validates.
+        Shares of the images, which sum to 1. Under ``published`` and ``published_clean`` only `val`
+        counts: the share of the source's training part that validates.
     seed
         Seed of the draw.
     conflicts
@@ -53,6 +54,6 @@ class SplitSettings:
 
     def shares(self) -> dict[str, float]:
         """Return the wished share of each part that is drawn."""
-        if self.protocol == "published":
+        if self.protocol in ("published", "published_clean"):
             return {"train": 1 - self.val, "val": self.val}
         return {"train": self.train, "val": self.val, "test": self.test}

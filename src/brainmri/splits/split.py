@@ -10,7 +10,7 @@ import pyarrow as pa
 from brainmri.artefacts import read_parquet, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.store import stored_rows
-from brainmri.splits.assignment import assign_groups
+from brainmri.splits.protocols import PROTOCOLS
 from brainmri.splits.settings import SplitSettings
 
 MANIFEST_SCHEMA = pa.schema(
@@ -54,9 +54,9 @@ def split(
     usable = manifest["split"].isna()
     if not usable.any():
         raise BrainmriError(f"{inventory} has no image that could be split: none is readable and labelled.")
-    manifest.loc[usable, "split"] = PROTOCOLS[settings.protocol](manifest[usable], settings)
-    unplaced = manifest["split"].isna()
-    manifest.loc[unplaced, ["split", "reason"]] = ["excluded", "the source puts it in no part"]
+    manifest.loc[usable, ["split", "reason"]] = PROTOCOLS[settings.protocol](manifest, settings)
+    for label in classes_without_test(manifest):
+        print(f"split: warning: no image of the class '{label}' is left to test on, only to train on")
     write_parquet(
         manifest[MANIFEST_SCHEMA.names],
         output,
@@ -94,28 +94,7 @@ def candidates(
     return files
 
 
-def grouped_parts(images: pd.DataFrame, settings: SplitSettings) -> np.ndarray:
-    """Assign whole groups."""
-    return assign_groups(images["group_id"], images["label"], settings.shares(), settings.seed)
-
-
-def random_parts(images: pd.DataFrame, settings: SplitSettings) -> np.ndarray:
-    """Assign single images, whatever their group: what the reference systems do."""
-    return assign_groups(images["image_id"], images["label"], settings.shares(), settings.seed)
-
-
-def published_parts(images: pd.DataFrame, settings: SplitSettings) -> np.ndarray:
-    """Keep the source's test part; draw validation, by whole groups, from its training part."""
-    source = images["source_split"]
-    if not (source == "test").any() or not (source == "train").any():
-        raise BrainmriError(
-            "The protocol 'published' needs the source's own train and test parts, and this data set has "
-            "none: use 'random' or 'grouped', or name its folders under layout."
-        )
-    parts = source.to_numpy(object, copy=True)
-    in_train = (source == "train").to_numpy()
-    parts[in_train] = grouped_parts(images[in_train], settings)
-    return parts
-
-
-PROTOCOLS = {"grouped": grouped_parts, "random": random_parts, "published": published_parts}
+def classes_without_test(manifest: pd.DataFrame) -> list[str]:
+    """Return the classes that are trained on and not tested on, sorted."""
+    labels = {part: set(manifest.loc[manifest["split"] == part, "label"]) for part in ("train", "test")}
+    return sorted(labels["train"] - labels["test"])
