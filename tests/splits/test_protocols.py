@@ -70,3 +70,26 @@ def test_published_clean_says_when_nothing_is_left_to_test_on():
     files["split"] = files["reason"] = pd.Series(None, files.index, object)
     with pytest.raises(BrainmriError, match="Each of the 8 images of the source's test part has a copy"):
         manifest_of(files, "published_clean")
+
+
+@settings(deadline=None)
+@given(files_of_a_source(), st.integers(2, 4), st.integers(0, 3))
+def test_over_the_folds_every_image_is_tested_once(files, folds, seed):
+    files["source_split"] = None
+    manifests = [
+        manifest_of(files, "grouped", folds=folds, fold=fold, val=0.25, seed=seed) for fold in range(folds)
+    ]
+    drawable = files["split"].isna()
+    tested = sum((manifest["split"] == "test").astype(int) for manifest in manifests)
+    assert (tested[drawable] == 1).all() and (tested[~drawable] == 0).all()
+    for manifest in manifests:
+        assert straddling(manifest) == 0
+        parts = manifest[drawable].groupby("label")["split"].agg(set)
+        assert all(found == {"train", "val", "test"} for found in parts)
+
+
+def test_a_class_of_fewer_groups_than_folds_is_refused_by_name():
+    files = pd.DataFrame({"group_id": list("abcdefg"), "label": ["glioma"] * 3 + ["no_tumor"] * 4})
+    files["image_id"], files["split"] = files["group_id"], pd.Series(None, files.index, object)
+    with pytest.raises(BrainmriError, match="'glioma' has 3 groups, but 4 parts"):
+        manifest_of(files.assign(reason=None), "grouped", folds=4, fold=0)

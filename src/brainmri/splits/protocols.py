@@ -17,7 +17,17 @@ COPY_IN_TRAIN = "a copy of it is in the source's training part"
 def grouped(files: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
     """Draw whole groups, so that no copy and no patient is on two sides."""
     images = drawable(files)
-    return placed(images, drawn(images, settings.shares(), settings.seed))
+    if settings.folds is None:
+        return placed(images, drawn(images, settings.shares(), settings.seed))
+    if settings.fold is None:
+        raise BrainmriError(f"folds is {settings.folds}: say with fold, from 0, which of them to write.")
+    # All folds come from one draw, which does not depend on `fold`: so each image is tested once.
+    folds = [f"fold {index}" for index in range(settings.folds)]
+    fold = drawn(images, dict.fromkeys(folds, 1 / settings.folds), settings.seed)
+    parts = np.full(len(images), "test", object)
+    others = fold != folds[settings.fold]
+    parts[others] = drawn(images[others], settings.shares(), settings.seed)
+    return placed(images, parts)
 
 
 def random(files: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
