@@ -80,3 +80,10 @@ class SplitSettings:
         if self.protocol in ("published", "published_clean") or self.folds is not None:
             return {"train": 1 - self.val, "val": self.val}
         return {"train": self.train, "val": self.val, "test": self.test}
+
+    def wished_shares(self) -> dict[str, float]:
+        """Return the wished share of each part among all images that are drawn, over all draws."""
+        if self.folds is None:
+            return self.shares()
+        others = {part: share * (1 - 1 / self.folds) for part, share in self.shares().items()}
+        return {**others, "test": 1 / self.folds}

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from brainmri.artefacts import read_parquet, write_parquet
+from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.store import stored_rows
 from brainmri.splits.protocols import PROTOCOLS
 from brainmri.splits.settings import SplitSettings
+from brainmri.splits.summary import split_summary
 
 MANIFEST_SCHEMA = pa.schema(
     [
@@ -28,7 +29,12 @@ MANIFEST_SCHEMA = pa.schema(
 
 
 def split(
-    inventory: Path, groups: Path, output: Path, settings: SplitSettings, class_names: list[str]
+    inventory: Path,
+    groups: Path,
+    output: Path,
+    settings: SplitSettings,
+    class_names: list[str],
+    summary: Path | None = None,
 ) -> None:
     """Write a manifest: every file of the data set, its label, its group and its part.
 
@@ -44,6 +50,9 @@ def split(
         Protocol, shares and seed.
     class_names
         The canonical classes in the order of their label index.
+    summary
+        Where to write `split.json`, the counts and shares beside the wished ones; beside the manifest
+        where not given.
 
     Raises
     ------
@@ -55,7 +64,8 @@ def split(
     if not usable.any():
         raise BrainmriError(f"{inventory} has no image that could be split: none is readable and labelled.")
     manifest.loc[usable, ["split", "reason"]] = PROTOCOLS[settings.protocol](manifest, settings)
-    for label in classes_without_test(manifest):
+    found = split_summary(manifest, settings)
+    for label in found["classes_without_test"]:
         print(f"split: warning: no image of the class '{label}' is left to test on, only to train on")
     write_parquet(
         manifest[MANIFEST_SCHEMA.names],
@@ -64,6 +74,7 @@ def split(
         inputs=[inventory, groups],
         schema=MANIFEST_SCHEMA,
     )
+    write_json(found, output.with_name("split.json") if summary is None else summary)
 
 
 def candidates(
@@ -92,9 +103,3 @@ def candidates(
     files["reason"] = why_not
     files["split"] = pd.Series(np.where(why_not.notna(), "excluded", None), dtype=object)
     return files
-
-
-def classes_without_test(manifest: pd.DataFrame) -> list[str]:
-    """Return the classes that are trained on and not tested on, sorted."""
-    labels = {part: set(manifest.loc[manifest["split"] == part, "label"]) for part in ("train", "test")}
-    return sorted(labels["train"] - labels["test"])
