@@ -90,6 +90,7 @@ def test_over_the_folds_every_image_is_tested_once(files, folds, seed):
 
 def test_a_class_of_fewer_groups_than_folds_is_refused_by_name():
     files = pd.DataFrame({"group_id": list("abcdefg"), "label": ["glioma"] * 3 + ["no_tumor"] * 4})
-    files["image_id"], files["split"] = files["group_id"], pd.Series(None, files.index, object)
+    files["image_id"], files["source_split"] = files["group_id"], None
+    files["split"] = pd.Series(None, files.index, object)
     with pytest.raises(BrainmriError, match="'glioma' has 3 groups, but 4 parts"):
         manifest_of(files.assign(reason=None), "grouped", folds=4, fold=0)

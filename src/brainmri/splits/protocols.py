@@ -59,9 +59,9 @@ def published_clean(files: pd.DataFrame, settings: SplitSettings) -> pd.DataFram
     """Do as `published`, without the test images whose group reaches into the source's training part."""
     result = published(files, settings)
     # All its files count, those too that are not trained on: they are in what the source calls training.
-    known = files.loc[files["source_split"] == "train", "group_id"].dropna().unique()
+    is_known = in_a_group_with(files, files["source_split"] == "train")
     is_test = result["split"] == "test"
-    leave_out(result, is_test & files.loc[result.index, "group_id"].isin(known), COPY_IN_TRAIN)
+    leave_out(result, is_test & is_known[result.index], COPY_IN_TRAIN)
     if not (result["split"] == "test").any():
         raise BrainmriError(
             f"Each of the {is_test.sum()} images of the source's test part has a copy in its training part: "
@@ -72,7 +72,16 @@ def published_clean(files: pd.DataFrame, settings: SplitSettings) -> pd.DataFram
 
 def drawable(files: pd.DataFrame) -> pd.DataFrame:
     """Return the images that can be drawn: those without a part yet."""
-    return files[files["split"].isna()]
+    return files.loc[files["split"].isna(), ["image_id", "label", "source_split", "group_id"]]
+
+
+def in_a_group_with(files: pd.DataFrame, marked: pd.Series) -> pd.Series:
+    """Tell of each file whether its group holds a marked file."""
+    group, names = pd.factorize(files["group_id"])
+    # The last place is that of files without a group (-1), which are with no other.
+    holds = np.zeros(len(names) + 1, bool)
+    holds[group[(marked & (group >= 0)).to_numpy(bool)]] = True
+    return pd.Series(holds[group], index=files.index)
 
 
 def drawn(images: pd.DataFrame, shares: dict[str, float], seed: int) -> np.ndarray:

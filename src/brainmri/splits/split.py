@@ -84,17 +84,19 @@ def candidates(
     files = read_parquet(inventory, ["image_id", "label", "source_split", "sha256", "status", "reason"])
     grouped = read_parquet(groups, ["image_id", "group_id", "label_conflict"])
     files = files.sort_values("image_id", ignore_index=True)
-    files = files.merge(stored_rows(files), on="image_id", how="left", validate="one_to_one")
-    files = files.merge(grouped, on="image_id", how="left", validate="one_to_one")
+    not_ok = files["status"] != "ok"
+    files["row"] = pd.Series(stored_rows(files)["row"].to_numpy(), index=files.index[~not_ok], dtype="Int64")
+    place = places_of(files["image_id"], grouped["image_id"], groups)
+    for column in ("group_id", "label_conflict"):
+        files[column] = grouped[column].take(place).set_axis(files.index).where(place >= 0)
     # A set without a class (orvile has no healthy heads) counts its labels without a gap.
     present = set(files.loc[files["status"] == "ok", "label"])
     index_of = {name: index for index, name in enumerate(name for name in class_names if name in present)}
     files["label_index"] = files["label"].map(index_of).astype("Int64")
-    files["row"] = files["row"].astype("Int64")
 
     why_not = pd.Series(None, index=files.index, dtype=object)
-    not_ok = files["status"] != "ok"
-    why_not[not_ok] = files["status"] + files["reason"].map(lambda reason: f": {reason}" if reason else "")
+    broken = files[not_ok]
+    why_not[not_ok] = broken["status"] + broken["reason"].map(lambda reason: f": {reason}" if reason else "")
     why_not[why_not.isna() & files["label"].isna()] = "no label"
     why_not[why_not.isna() & files["label_index"].isna()] = "the label is none of the study's classes"
     if settings.conflicts == "exclude":
@@ -103,3 +105,19 @@ def candidates(
     files["reason"] = why_not
     files["split"] = pd.Series(np.where(why_not.notna(), "excluded", None), dtype=object)
     return files
+
+
+def places_of(image_ids: pd.Series, listed: pd.Series, file: Path) -> np.ndarray:
+    """Return the row of each image in a table that lists images, -1 where it does not.
+
+    Raises
+    ------
+    BrainmriError
+        If an image is listed twice.
+    """
+    index = pd.Index(listed)
+    if not index.is_unique:
+        raise BrainmriError(
+            f"{file} lists '{index[index.duplicated()][0]}' twice: run the stage audit again."
+        )
+    return index.get_indexer(image_ids)

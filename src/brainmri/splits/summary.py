@@ -20,7 +20,9 @@ def split_summary(manifest: pd.DataFrame, settings: SplitSettings) -> dict:
     settings
         Protocol, shares and seed.
     """
-    used = manifest[manifest["split"] != "excluded"]
+    # Numbers in place of the names, of which there may be millions.
+    used = manifest.loc[manifest["split"] != "excluded", ["label", "split"]].astype("category")
+    used["group_id"] = pd.factorize(manifest.loc[used.index, "group_id"])[0]
     wished = settings.wished_shares()
     drawn = used[used["split"].isin(list(wished))]
     parts = {part: part_summary(used, drawn, part, wished.get(part)) for part in PARTS}
@@ -50,14 +52,17 @@ def part_summary(used: pd.DataFrame, drawn: pd.DataFrame, part: str, wished: flo
         share = None if wished is None or among.empty else float((among["split"] == part).mean())
         return {"images": len(rows), "groups": int(rows["group_id"].nunique()), "share": share}
 
-    by_class = dict(iter(drawn.groupby("label")))
+    by_class = dict(iter(drawn.groupby("label", observed=True)))
     classes = {
-        label: counted(images, by_class.get(label, drawn[:0])) for label, images in used.groupby("label")
+        label: counted(images, by_class.get(label, drawn[:0]))
+        for label, images in used.groupby("label", observed=True)
     }
     return {**counted(used, drawn), "wished_share": wished, "classes": classes}
 
 
 def classes_without_test(manifest: pd.DataFrame) -> list[str]:
     """Return the classes that are trained on and not tested on, sorted."""
-    labels = {part: set(manifest.loc[manifest["split"] == part, "label"]) for part in ("train", "test")}
+    labels = {
+        part: set(manifest.loc[manifest["split"] == part, "label"].unique()) for part in ("train", "test")
+    }
     return sorted(labels["train"] - labels["test"])
