@@ -69,6 +69,16 @@ def test_an_architecture_may_name_the_tag_of_its_weights():
     assert checked(changed("models.cnn.architecture", "resnet50.a1_in1k"), SCHEMA)
 
 
+def test_a_split_of_folds_becomes_a_split_for_each_wherever_it_is_named():
+    config = changed("splits", {"cv": {"protocol": "grouped", "folds": 3}, "random": {"protocol": "random"}})
+    config["datasets"] |= {"one": {"source": {"phantom": {}}, "splits": ["random", "cv", "cv-fold1"]}}
+    config = checked(config, SCHEMA)
+    assert list(config["splits"]) == ["cv-fold0", "cv-fold1", "cv-fold2", "random"]
+    assert [split["fold"] for split in config["splits"].values()] == [0, 1, 2, None]
+    assert config["datasets"]["one"]["splits"] == ["random", "cv-fold0", "cv-fold1", "cv-fold2"]
+    assert config["datasets"]["mine"]["splits"] is None
+
+
 MISTAKES = [
     ("studdy", "x", "unknown key 'studdy'. Did you mean 'study'?"),
     ("study", "a/b", "study"),
@@ -104,6 +114,19 @@ MISTAKES = [
     ("splits.grouped.test", 1.2, "splits.grouped.test: 1.2 is impossible; it must be below 1"),
     ("splits.grouped.train", 0.9, "splits.grouped: train + val + test is 1.2, 120% of the images"),
     ("splits.grouped.trian", 0.7, "splits.grouped: unknown key 'trian'. Did you mean 'train'?"),
+    ("splits.grouped.folds", 1, "splits.grouped.folds: 1 is impossible; it must be at least 2"),
+    (
+        "splits.grouped",
+        {"protocol": "random", "folds": 5},
+        "splits.grouped: folds: the protocol 'random' has",
+    ),
+    ("splits.grouped", {"protocol": "grouped", "folds": 3, "fold": 3}, "the 3 folds are 0 to 2"),
+    ("splits.grouped", {"protocol": "grouped", "fold": 3}, "splits.grouped: fold: 3 goes with folds"),
+    (
+        "splits",
+        {"cv": {"protocol": "grouped", "folds": 2}, "cv-fold1": {"protocol": "random"}},
+        "splits.cv-fold1: the split 'cv' has a fold of this name",
+    ),
     ("splits.report", {"protocol": "random"}, "splits.report: 'report' is the name of a folder"),
     ("models.cnn.architecture", "resnet5O", "resnet50"),
     ("models.cnn.epochs", "twelve", "models.cnn.epochs: 'twelve' is no integer"),

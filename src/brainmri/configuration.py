@@ -10,6 +10,7 @@ from brainmri.images.box import CropSettings
 from brainmri.images.layout import LayoutSettings
 from brainmri.labels import FOLDER_WORDS
 from brainmri.sources.settings import SourceSettings
+from brainmri.splits.folds import fold_names, with_folds
 from brainmri.splits.settings import SplitSettings
 from brainmri.training.recipe import recipe_from
 
@@ -36,7 +37,7 @@ def checked(config: dict, schema: dict) -> dict:
     Returns
     -------
     dict
-        A copy of `config`, complete.
+        A copy of `config`, complete; a split of k folds has become k splits.
 
     Raises
     ------
@@ -52,6 +53,7 @@ def checked(config: dict, schema: dict) -> dict:
     mistakes = [sentence(error) for error in errors] or list(impossible_wishes(config))
     if mistakes:
         raise BrainmriError("the configuration is at fault:\n  " + "\n  ".join(dict.fromkeys(mistakes)))
+    make_folds_splits(config)
     return config
 
 
@@ -61,6 +63,17 @@ def name_folders_in_lists(config: dict) -> None:
         for name, mapped in (dataset["classes"] or {}).items():
             if isinstance(mapped, str):
                 dataset["classes"][name] = [mapped]
+
+
+def make_folds_splits(config: dict) -> None:
+    """Turn a split `cv` of k folds into the splits `cv-fold0`, `cv-fold1` and so on; in place."""
+    for dataset in config["datasets"].values():
+        if dataset["splits"] is not None:
+            wished = [
+                own for name in dataset["splits"] for own in fold_names(name, config["splits"].get(name, {}))
+            ]
+            dataset["splits"] = list(dict.fromkeys(wished))
+    config["splits"] = with_folds(config["splits"])
 
 
 def filling_validator(schema: dict):
@@ -128,6 +141,11 @@ def impossible_wishes(config: dict) -> Iterator[str]:
         yield from impossible_dataset(f"datasets.{name}", dataset, config)
     for name, split in config["splits"].items():
         yield from refused(f"splits.{name}", lambda split=split: SplitSettings(**split))
+        yield from (
+            f"splits.{fold}: the split '{name}' has a fold of this name; choose another."
+            for fold in fold_names(name, split)
+            if fold != name and fold in config["splits"]
+        )
     for name, recipe in config["models"].items():
         yield from refused(f"models.{name}", lambda recipe=recipe: recipe_from(recipe))
     mapped = set().union(*((dataset["classes"] or FOLDER_WORDS) for dataset in config["datasets"].values()))
@@ -145,9 +163,10 @@ def impossible_dataset(place: str, dataset: dict, config: dict) -> Iterator[str]
     yield from refused(place, lambda: SourceSettings(**dataset["source"]))
     yield from refused(place, lambda: LayoutSettings(**dataset["layout"]))
     yield from refused(place, lambda: CropSettings(**dataset["crop"]))
+    splits = config["splits"].keys() | with_folds(config["splits"]).keys()
     for split in dataset["splits"] or []:
-        if split not in config["splits"]:
-            yield f"{place}.splits: there is no split '{split}'. {nearest(split, config['splits'])}"
+        if split not in splits:
+            yield f"{place}.splits: there is no split '{split}'. {nearest(split, splits)}"
     folders: dict[str, str] = {}
     for name, mapped in (dataset["classes"] or {}).items():
         if name not in (known := config["class_names"]):

@@ -10,7 +10,8 @@ DATASET = {"name": "set", "patients": 12, "files": 100, "usable": 100, "audit": 
 
 
 def split_of(**leakage) -> dict:
-    return {"dataset": "set", "name": "mine", "protocol": "random", "leakage": LEAK_FREE | leakage}
+    split = {"dataset": "set", "name": "mine", "protocol": "random", "leakage": LEAK_FREE | leakage}
+    return split | {"classes_without_test": []}
 
 
 def run_of(accuracy: float | None, groups: int = 40) -> dict:
@@ -34,6 +35,12 @@ def test_a_leaking_split_is_told_with_its_count_and_leaves_no_number_to_believe(
     found = warnings_of([DATASET], [leaking], [run_of(0.91)])
     assert [line["level"] for line in found] == ["alarm", "warning"]
     assert "10 of 40 test images (25.0 %)" in found[1]["text"]
+
+
+def test_a_class_that_is_left_without_a_test_image_is_told():
+    found = warnings_of([DATASET], [split_of() | {"classes_without_test": ["no_tumor"]}], [run_of(0.91)])
+    assert [line["level"] for line in found] == ["warning"]
+    assert "No image of no tumor is left to test on" in found[0]["text"]
 
 
 def test_unknown_patients_are_told_though_no_leak_was_found():

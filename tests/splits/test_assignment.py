@@ -1,10 +1,13 @@
 """Properties of the stratified group assignment."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import StratifiedGroupKFold
 
 from brainmri.errors import BrainmriError
 from brainmri.splits.assignment import assign_groups, deal, share_deviation
@@ -68,7 +71,68 @@ def test_shares_are_within_one_percent_with_groups_of_very_unequal_size():
     assert share_deviation(pd.Series(parts), pd.Series(labels), SHARES) < 0.01
 
 
-def test_seeds_differ_and_one_seed_repeats():
+def images_of(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return group and label of each image, from the images of each class (columns) in each group (rows)."""
+    group, label = (np.repeat(index, counts.ravel()) for index in np.indices(counts.shape).reshape(2, -1))
+    return np.char.add("g", group.astype(str)), np.char.add("c", label.astype(str))
+
+
+def least_deviation(counts: np.ndarray, shares: np.ndarray) -> float | None:
+    """Try every assignment that gives each part each class; return the smallest largest deviation."""
+    parts = np.array(list(product(range(len(shares)), repeat=len(counts))))
+    in_part = (parts[..., None] == np.arange(len(shares))).astype(float)
+    held = np.einsum("agp,gc->acp", in_part, counts)
+    deviation = np.abs(held / counts.sum(axis=0)[:, None] - shares).max(axis=(1, 2))
+    whole = (held > 0).all(axis=(1, 2))
+    return float(deviation[whole].min()) if whole.any() else None
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 6)), min_size=3, max_size=8),
+    st.sampled_from([(0.7, 0.3), (0.6, 0.2, 0.2), (0.7, 0.15, 0.15)]),
+    st.integers(0, 3),
+)
+def test_no_assignment_at_all_is_a_tenth_better(rows, shares, seed):
+    counts = np.array([row for row in rows if sum(row)] or [(1, 1)])
+    counts = counts[:, counts.sum(axis=0) > 0]
+    least = least_deviation(counts, np.array(shares))
+    wished = {f"part{index}": share for index, share in enumerate(shares)}
+    groups, labels = images_of(counts)
+    if least is None:
+        with pytest.raises(BrainmriError, match="parts"):
+            assign_groups(groups, labels, wished, seed)
+        return
+    parts = assign_groups(groups, labels, wished, seed)
+    assert share_deviation(pd.Series(parts), pd.Series(labels), wished) <= 1.1 * least + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_deviation_is_no_larger_than_scikit_learns(seed):
+    random = np.random.default_rng(seed)
+    counts = np.minimum(random.geometric(0.06, (150, 4)), 60) * (random.random((150, 4)) < 0.35)
+    counts = counts[counts.sum(axis=1) > 0]
+    groups, labels = images_of(counts)
+    shares = {f"fold{index}": 0.2 for index in range(5)}
+    theirs = np.empty(len(labels), object)
+    for name, (_, test) in zip(shares, StratifiedGroupKFold(5).split(labels, labels, groups), strict=True):
+        theirs[test] = name
+    ours = assign_groups(groups, labels, shares, seed)
+    deviations = [share_deviation(pd.Series(parts), pd.Series(labels), shares) for parts in (ours, theirs)]
+    assert deviations[0] <= deviations[1]
+    assert deviations[0] < 0.005
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_seeds_differ_where_no_two_groups_are_alike_too(seed):
+    counts = np.arange(2, 42).reshape(20, 2)
+    groups, labels = images_of(counts)
+    parts = [assign_groups(groups, labels, SHARES, own) for own in (seed, seed, seed + 1)]
+    assert (parts[0] == parts[1]).all()
+    assert (parts[0] != parts[2]).any()
+
+
+def test_seeds_differ_and_and_one_seed_repeats():
     labels = np.repeat(["a", "b"], 100)
     groups = np.array([f"i{i}" for i in range(200)])
     first, again, other = (assign_groups(groups, labels, SHARES, seed) for seed in (0, 0, 1))

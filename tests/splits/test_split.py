@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from brainmri.artefacts import read_parquet, write_parquet
+from brainmri.artefacts import read_json, read_parquet, write_parquet
 from brainmri.audit.audit import audit
 from brainmri.cli import main
 from brainmri.errors import BrainmriError
@@ -115,6 +115,19 @@ def test_published_without_a_test_part_says_what_to_use(manifest_of):
         manifest_of(rows, SplitSettings("published"))
 
 
+def test_published_clean_warns_of_a_class_that_is_left_without_a_test_image(manifest_of, capsys):
+    rows = [row | {"patient_id": None} for row in inventory_rows()]
+    trained = {row["label"]: row["pixel_sha256"] for row in rows if row["source_split"] == "train"}
+    for row in rows:
+        if row["label"] == "glioma" and row["source_split"] == "test":
+            row["pixel_sha256"] = trained["glioma"]
+    manifest = manifest_of(rows, SplitSettings("published_clean"))
+    gliomas = manifest[manifest["label"] == "glioma"]
+    assert set(gliomas["split"]) == {"train", "val", "excluded"}
+    assert set(gliomas["reason"].dropna()) == {"a copy of it is in the source's training part"}
+    assert "no image of the class 'glioma' is left to test on" in capsys.readouterr().out
+
+
 def test_a_class_of_two_patients_cannot_fill_three_parts(manifest_of):
     rows = [
         row
@@ -137,6 +150,43 @@ def test_a_class_of_two_patients_cannot_fill_three_parts(manifest_of):
 def test_impossible_settings_are_one_sentence(change, sentence):
     with pytest.raises(BrainmriError, match=sentence):
         replace(SplitSettings("grouped"), **change)
+
+
+def test_the_summary_tells_shares_deviation_and_exclusions(manifest_of, tmp_path):
+    rows = inventory_rows(patients=10, slices=2)
+    rows[0].update(status="corrupt", reason="it ends too early")
+    manifest = manifest_of(rows, SplitSettings("grouped", train=0.6, val=0.2, test=0.2))
+    told = read_json(tmp_path / "split.json")
+    assert told["images"] == 79
+    assert told["excluded"] == {"corrupt: it ends too early": 1}
+    gliomas = manifest[manifest["label"] == "glioma"]
+    for part, entry in told["parts"].items():
+        assert entry["images"] == (manifest["split"] == part).sum()
+        assert entry["groups"] == manifest.loc[manifest["split"] == part, "group_id"].nunique()
+        assert entry["classes"]["glioma"]["share"] == pytest.approx((gliomas["split"] == part).sum() / 19)
+    shares = {"train": 0.6, "val": 0.2, "test": 0.2}
+    off = [
+        abs(entry["share"] - shares[part])
+        for part in shares
+        for entry in told["parts"][part]["classes"].values()
+    ]
+    assert told["largest_deviation"] == max(off) > 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "wished"),
+    [
+        (SplitSettings("published", val=0.25), {"train": 0.75, "val": 0.25, "test": None}),
+        (SplitSettings("grouped", folds=4, fold=1, val=0.2), {"train": 0.6, "val": 0.15, "test": 0.25}),
+    ],
+    ids=["published", "fold"],
+)
+def test_the_summary_wishes_shares_only_of_what_is_drawn(manifest_of, tmp_path, settings, wished):
+    manifest_of(inventory_rows(patients=20, slices=5), settings)
+    told = read_json(tmp_path / "split.json")
+    assert {part: entry["wished_share"] for part, entry in told["parts"].items()} == pytest.approx(wished)
+    assert told["parts"]["test"]["images"] == (80 if settings.folds is None else 100)
+    assert told["largest_deviation"] < 0.01
 
 
 def test_same_seed_same_file_to_the_byte(manifest_of, tmp_path):

@@ -131,8 +131,9 @@ rule report:
             name=["fetch.json", "inventory.parquet", "audit.json", f"crops_{SIZE_SHOWN}.parquet"],
         ),
         manifests=[
-            study.split_folder(dataset, split) / "manifest.parquet"
+            study.split_folder(dataset, split) / name
             for dataset, split in study.dataset_splits()
+            for name in ["manifest.parquet", "split.json"]
         ],
         runs=[run.folder / name for run in study.runs() for name in RUN_ARTEFACTS],
         dataset_figures=[

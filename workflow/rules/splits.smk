@@ -7,7 +7,8 @@ rule split:
         groups="data/{dataset}/groups.parquet",
         code=code_of("brainmri.splits.split"),
     output:
-        "results/{study}/{dataset}/{split}/manifest.parquet",
+        manifest="results/{study}/{dataset}/{split}/manifest.parquet",
+        summary="results/{study}/{dataset}/{split}/split.json",
     log:
         "logs/{study}/split/{dataset}-{split}.log",
     params:
@@ -16,5 +17,6 @@ rule split:
     message:
         "Split {wildcards.dataset}: {wildcards.split}"
     shell:
-        "brainmri split --inventory {input.inventory:q} --groups {input.groups:q} --output {output:q}"
-        " --settings {params.settings:q} --class_names {params.class_names:q} &> {log:q}"
+        "brainmri split --inventory {input.inventory:q} --groups {input.groups:q}"
+        " --output {output.manifest:q} --summary {output.summary:q} --settings {params.settings:q}"
+        " --class_names {params.class_names:q} &> {log:q}"

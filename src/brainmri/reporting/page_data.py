@@ -163,7 +163,7 @@ def split_context(study: Study, dataset: str, split: str, artefacts: Artefacts) 
         Collects the files that are shown.
     """
     path = study.split_folder(dataset, split) / "manifest.parquet"
-    manifest = read_parquet(path)
+    manifest, summary = read_parquet(path), read_json(path.with_name("split.json"))
     figure = study.split_figures(dataset, split) / "class_counts.svg"
     excluded = manifest[manifest["split"] == "excluded"]
     reasons = excluded["reason"].fillna("no reason given").value_counts()
@@ -178,8 +178,10 @@ def split_context(study: Study, dataset: str, split: str, artefacts: Artefacts) 
         "class_names": [class_title(name) for name in study.class_names],
         "excluded": [{"reason": reason, "count": int(count)} for reason, count in reasons.items()],
         "leakage": leakage(manifest),
+        "deviation": percent(summary["largest_deviation"], digits=2),
+        "classes_without_test": summary["classes_without_test"],
         "figure": artefacts.figure(figure, f"Images of each class in each part of {dataset}, split {split}"),
-        "link": artefacts.link(path),
+        "links": [artefacts.link(path), artefacts.link(path.with_name("split.json"))],
     }
 
 

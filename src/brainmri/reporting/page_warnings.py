@@ -68,6 +68,12 @@ def split_warnings(split: dict, runs: list[dict]) -> list[dict]:
             f"{leakage['val_in_train']} of {val} have their patient or copy in training: "
             "validation flatters, and early stopping comes late.",
         )
+    if split["classes_without_test"]:
+        add(
+            "warning",
+            f"No image of {', '.join(map(class_title, split['classes_without_test']))} is left to test on: "
+            "the numbers say nothing of that class.",
+        )
     own = [run for run in runs if (run["dataset"], run["split"]) == (split["dataset"], split["name"])]
     groups = own[0]["groups"] if own else None
     if is_number(groups) and groups < FEW_GROUPS:

@@ -15,7 +15,12 @@ from brainmri.artefacts import written_atomically
 
 # Okabe and Ito, "Color Universal Design" (2008); yellow last: it is hard to see on white.
 OKABE_ITO = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
-PROTOCOL_COLOURS = {"grouped": "#0072B2", "random": "#D55E00", "published": "#E69F00", "kfold": "#009E73"}
+PROTOCOL_COLOURS = {
+    "grouped": "#0072B2",
+    "random": "#D55E00",
+    "published": "#E69F00",
+    "published_clean": "#56B4E9",
+}
 PART_ORDER = ("train", "val", "test", "excluded")
 PART_TITLES = {"train": "training", "val": "validation", "test": "test", "excluded": "excluded"}
 MATRIX_COLOURS = "cividis"

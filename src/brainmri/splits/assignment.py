@@ -1,18 +1,31 @@
-"""Stratified assignment of whole groups to parts."""
+"""Stratified assignment of whole groups to parts.
+
+Groups with the same number of images of each class are of one kind, and interchangeable: what is decided is
+how many groups of each kind go to each part. So the cost grows with the number of kinds, not of groups; only
+the naming of the groups at the end touches each of them.
+"""
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from brainmri.errors import BrainmriError
+from brainmri.splits.improvement import Hands, improve
+
+# Counts of images by class fit into one 64-bit key while their ranges multiply to less than this.
+KEY_LIMIT = 2**62
 
 
 def assign_groups(groups: np.ndarray, labels: np.ndarray, shares: dict[str, float], seed: int) -> np.ndarray:
     """Assign every group to one part, so that each class has the wished share of images in each part.
 
-    Groups of several classes go first, one by one, to the part that lacks their classes most. Then,
-    class by class, the groups of equal size are dealt out together, large sizes before small ones, in
-    proportion to what each part still lacks; single images come last and even out what the large groups
-    left. The cost grows with the number of distinct sizes, not of groups.
+    Groups are dealt out in proportion to what each part still lacks: those of several classes first, large
+    ones before small ones, so that single images even out what the large groups left. Then groups change
+    places where that brings the largest deviation down (`brainmri.splits.improvement`).
+
+    The groups' number is no goal: a part whose groups are small has more of them, and that is as it should
+    be, since a large group is worth little more than a small one to the width of an interval.
 
     Parameters
     ----------
@@ -33,29 +46,47 @@ def assign_groups(groups: np.ndarray, labels: np.ndarray, shares: dict[str, floa
     Raises
     ------
     BrainmriError
-        If a class has fewer groups than there are parts.
+        If a class has fewer groups than there are parts, or they cannot be dealt so that each part has one.
     """
     parts = list(shares)
-    wished_shares = np.array(list(shares.values()))
-    classes, label_index = np.unique(np.asarray(labels, str), return_inverse=True)
-    group_names, group_index = np.unique(np.asarray(groups, str), return_inverse=True)
-    counts = np.zeros((len(group_names), len(classes)), int)
-    np.add.at(counts, (group_index, label_index), 1)
+    classes, label_of_image = sorted_codes(labels)
+    names, group_of_image = sorted_codes(groups)
+    cells = group_of_image * len(classes) + label_of_image
+    counts = np.bincount(cells, minlength=len(names) * len(classes)).reshape(len(names), len(classes))
     refuse_too_few_groups(classes, counts, parts)
+    generator = np.random.default_rng(seed)
+    shuffled = generator.permutation(len(names))
+    kinds, kind_of_group = kinds_of_groups(counts)
 
-    lacking = counts.sum(axis=0)[:, None] * wished_shares  # (classes, parts): images still to come
-    shuffled = np.random.default_rng(seed).permutation(len(group_names))
-    part_of_group = np.full(len(group_names), -1)
-    is_mixed = (counts > 0).sum(axis=1) > 1
-    assign_mixed_groups(counts, shuffled[is_mixed[shuffled]], lacking, part_of_group)
-    for class_index in range(len(classes)):
-        pure = shuffled[~is_mixed[shuffled] & (counts[shuffled, class_index] > 0)]
-        assign_pure_groups(counts[:, class_index], pure, lacking[class_index], part_of_group)
-    give_each_part_a_group(counts, part_of_group, shuffled, len(parts))
-    return np.array(parts, object)[part_of_group[group_index]]
+    hands = Hands(kinds, np.array(list(shares.values())), np.bincount(kind_of_group, minlength=len(kinds)))
+    deal_all(hands, generator)
+    give_each_part_a_group(hands)
+    improve(hands, generator)
+    if (hands.held == 0).any():
+        lacking = classes[int(np.flatnonzero((hands.held == 0).any(axis=1))[0])]
+        raise BrainmriError(
+            f"The groups that hold the class '{lacking}' cannot be dealt to {len(parts)} parts "
+            f"({', '.join(parts)}) so that each has every class: ask for fewer parts."
+        )
+    # Within a kind, the shuffled groups are cut into one hand a part.
+    by_kind = shuffled[np.argsort(kind_of_group[shuffled], kind="stable")]
+    part_of_group = np.empty(len(names), np.int64)
+    part_of_group[by_kind] = np.repeat(np.tile(np.arange(len(parts)), len(kinds)), hands.number.ravel())
+    return np.array(parts, object)[part_of_group[group_of_image]]
 
 
-def refuse_too_few_groups(classes: np.ndarray, counts: np.ndarray, parts: list[str]) -> None:
+def sorted_codes(values: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Return the distinct strings in order, and the place of each value among them."""
+    array = pa.array(values, pa.large_string())
+    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    encoded = array.dictionary_encode()
+    order = pc.sort_indices(encoded.dictionary)
+    place = np.empty(len(order), np.int64)
+    place[order.to_numpy()] = np.arange(len(order))
+    return encoded.dictionary.take(order).to_pylist(), place[encoded.indices.to_numpy()]
+
+
+def refuse_too_few_groups(classes: list[str], counts: np.ndarray, parts: list[str]) -> None:
     """Raise BrainmriError where a class has fewer groups than parts: no split could give each part one."""
     for name, available in zip(classes, (counts > 0).sum(axis=0), strict=True):
         if available < len(parts):
@@ -66,40 +97,34 @@ def refuse_too_few_groups(classes: np.ndarray, counts: np.ndarray, parts: list[s
             )
 
 
-def assign_mixed_groups(
-    counts: np.ndarray, mixed: np.ndarray, lacking: np.ndarray, part_of_group: np.ndarray
-) -> None:
-    """Give each group of several classes to the part that lacks its classes most; in place."""
-    total = np.maximum(counts.sum(axis=0), 1)
-    by_size = mixed[np.argsort(-counts[mixed].sum(axis=1), kind="stable")]
-    for group in by_size:
-        part = int(np.argmax((counts[group] / total) @ lacking))
-        part_of_group[group] = part
-        lacking[:, part] -= counts[group]
+def kinds_of_groups(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct rows of images by class, shape (K, C), sorted, and which of them each group is."""
+    ranges = [int(largest) + 1 for largest in counts.max(axis=0)]
+    product = 1
+    for extent in ranges:
+        product *= extent
+    if product >= KEY_LIMIT:
+        kinds, kind_of_group = np.unique(counts, axis=0, return_inverse=True)
+        return kinds, kind_of_group.ravel()
+    key = np.ravel_multi_index(counts.T, ranges)
+    kind_of_group, keys = pd.factorize(key, sort=True)
+    return np.stack(np.unravel_index(keys, ranges), axis=1), kind_of_group
 
 
-def assign_pure_groups(
-    sizes: np.ndarray, pure: np.ndarray, lacking: np.ndarray, part_of_group: np.ndarray
-) -> None:
-    """Deal out the groups of one class, largest sizes first; in place.
+def deal_all(hands: Hands, generator: np.random.Generator) -> None:
+    """Deal out all groups, kind by kind, in proportion to what each part still lacks; in place.
 
-    Parameters
-    ----------
-    sizes
-        Images of this class in each group.
-    pure
-        The groups of this class alone, shuffled.
-    lacking
-        Shape (parts,): images of this class that each part still lacks.
-    part_of_group
-        The result: the part of each group.
+    Groups of several classes go first, and kinds of twice the size before others; among the like the order
+    is drawn, so that seeds differ even where no two groups are alike.
     """
-    by_size = pure[np.argsort(-sizes[pure], kind="stable")]
-    distinct, first = np.unique(-sizes[by_size], return_index=True)
-    for size, dealt in zip(-distinct, np.split(by_size, first[1:]), strict=True):
-        hand_sizes = deal(len(dealt), lacking / size)
-        part_of_group[dealt] = np.repeat(np.arange(len(lacking)), hand_sizes)
-        lacking -= hand_sizes * size
+    sizes = hands.kinds.sum(axis=1)
+    is_pure = (hands.kinds > 0).sum(axis=1) == 1
+    order = np.lexsort([generator.random(len(sizes)), -np.log2(sizes).astype(int), is_pure])
+    for kind in order:
+        share = hands.share_of_kind[kind]
+        # How many groups of this kind would bring each part nearest to its wish.
+        wanted = -(share @ hands.off) / (share @ share)
+        hands.move(kind, deal(int(hands.available[kind]), wanted))
 
 
 def deal(count: int, wanted: np.ndarray) -> np.ndarray:
@@ -120,19 +145,20 @@ def deal(count: int, wanted: np.ndarray) -> np.ndarray:
     return hands
 
 
-def give_each_part_a_group(
-    counts: np.ndarray, part_of_group: np.ndarray, shuffled: np.ndarray, parts: int
-) -> None:
+def give_each_part_a_group(hands: Hands) -> None:
     """Move the smallest group of a class to each part that got none of that class; in place."""
-    for class_index in range(counts.shape[1]):
-        members = shuffled[counts[shuffled, class_index] > 0]
-        held = np.bincount(part_of_group[members], minlength=parts)
-        for part in np.flatnonzero(held == 0):
-            spare = members[held[part_of_group[members]] > 1]
-            moved = spare[np.argmin(counts[spare].sum(axis=1))]
-            held[part_of_group[moved]] -= 1
-            held[part] += 1
-            part_of_group[moved] = part
+    by_size = np.argsort(hands.kinds.sum(axis=1), kind="stable")
+    for class_index, part in np.argwhere(hands.held == 0):
+        if hands.held[class_index, part]:
+            continue
+        for kind in by_size[hands.kinds[by_size, class_index] > 0]:
+            touched = hands.kinds[kind] > 0
+            givers = (hands.number[kind] > 0) & (hands.held[touched] > 1).all(axis=0)
+            if givers.any():
+                hands.move(
+                    kind, np.eye(len(givers), dtype=int)[part] - np.eye(len(givers), dtype=int)[givers][0]
+                )
+                break
 
 
 def share_deviation(parts: pd.Series, labels: pd.Series, shares: dict[str, float]) -> float:

@@ -5,7 +5,7 @@ from math import isclose
 
 from brainmri.errors import BrainmriError, nearest
 
-PROTOCOLS = ("grouped", "random", "published")
+PROTOCOLS = ("grouped", "random", "published", "published_clean")
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,15 @@ class SplitSettings:
         ``grouped``: stratified, whole groups only, so that no copy and no patient is on two sides.
         ``random``: stratified over images, as the reference systems do.
         ``published``: the source's own test part; validation drawn from its training part.
+        ``published_clean``: the same, without the test images that have a copy in the training part.
     train, val, test
-        Shares of the images, which sum to 1. Under ``published`` only `val` counts: the share of the
-        source's training part that validates.
+        Shares of the images, which sum to 1. Under ``published`` and ``published_clean`` only `val`
+        counts: the share of the source's training part that validates.
+    folds
+        Under ``grouped`` the number k of folds: each image is tested in one of them, and `val` is the share
+        of the others that validates. None draws one test part of the share `test`.
+    fold
+        Which of the folds this is, from 0; the configuration makes a split of each.
     seed
         Seed of the draw.
     conflicts
@@ -31,6 +37,8 @@ class SplitSettings:
     train: float = 0.7
     val: float = 0.15
     test: float = 0.15
+    folds: int | None = None
+    fold: int | None = None
     seed: int = 0
     conflicts: str = "exclude"
 
@@ -41,6 +49,7 @@ class SplitSettings:
             )
         if self.conflicts not in ("exclude", "keep"):
             raise BrainmriError(f"conflicts: '{self.conflicts}' is not allowed. Known: exclude, keep.")
+        self.refuse_impossible_folds()
         for part, share in self.shares().items():
             if not 0 < share < 1:
                 raise BrainmriError(
@@ -51,8 +60,30 @@ class SplitSettings:
             parts = " + ".join(self.shares())
             raise BrainmriError(f"{parts} is {total:g}, {total:.0%} of the images; the shares must sum to 1.")
 
+    def refuse_impossible_folds(self) -> None:
+        """Raise BrainmriError where `folds` and `fold` make no sense."""
+        if self.folds is None:
+            if self.fold is not None:
+                raise BrainmriError(f"fold: {self.fold} goes with folds, the number of all folds; give both.")
+            return
+        if self.protocol != "grouped":
+            raise BrainmriError(f"folds: the protocol '{self.protocol}' has none; use 'grouped'.")
+        if self.folds < 2:
+            raise BrainmriError(f"folds: {self.folds} is impossible; it must be at least 2.")
+        if self.fold is not None and not 0 <= self.fold < self.folds:
+            raise BrainmriError(
+                f"fold: {self.fold} is impossible; the {self.folds} folds are 0 to {self.folds - 1}."
+            )
+
     def shares(self) -> dict[str, float]:
         """Return the wished share of each part that is drawn."""
-        if self.protocol == "published":
+        if self.protocol in ("published", "published_clean") or self.folds is not None:
             return {"train": 1 - self.val, "val": self.val}
         return {"train": self.train, "val": self.val, "test": self.test}
+
+    def wished_shares(self) -> dict[str, float]:
+        """Return the wished share of each part among all images that are drawn, over all draws."""
+        if self.folds is None:
+            return self.shares()
+        others = {part: share * (1 - 1 / self.folds) for part, share in self.shares().items()}
+        return {**others, "test": 1 / self.folds}

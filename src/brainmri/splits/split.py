@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from brainmri.artefacts import read_parquet, write_parquet
+from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.store import stored_rows
-from brainmri.splits.assignment import assign_groups
+from brainmri.splits.protocols import PROTOCOLS
 from brainmri.splits.settings import SplitSettings
+from brainmri.splits.summary import split_summary
 
 MANIFEST_SCHEMA = pa.schema(
     [
@@ -28,7 +29,12 @@ MANIFEST_SCHEMA = pa.schema(
 
 
 def split(
-    inventory: Path, groups: Path, output: Path, settings: SplitSettings, class_names: list[str]
+    inventory: Path,
+    groups: Path,
+    output: Path,
+    settings: SplitSettings,
+    class_names: list[str],
+    summary: Path | None = None,
 ) -> None:
     """Write a manifest: every file of the data set, its label, its group and its part.
 
@@ -44,6 +50,9 @@ def split(
         Protocol, shares and seed.
     class_names
         The canonical classes in the order of their label index.
+    summary
+        Where to write `split.json`, the counts and shares beside the wished ones; beside the manifest
+        where not given.
 
     Raises
     ------
@@ -54,9 +63,10 @@ def split(
     usable = manifest["split"].isna()
     if not usable.any():
         raise BrainmriError(f"{inventory} has no image that could be split: none is readable and labelled.")
-    manifest.loc[usable, "split"] = PROTOCOLS[settings.protocol](manifest[usable], settings)
-    unplaced = manifest["split"].isna()
-    manifest.loc[unplaced, ["split", "reason"]] = ["excluded", "the source puts it in no part"]
+    manifest.loc[usable, ["split", "reason"]] = PROTOCOLS[settings.protocol](manifest, settings)
+    found = split_summary(manifest, settings)
+    for label in found["classes_without_test"]:
+        print(f"split: warning: no image of the class '{label}' is left to test on, only to train on")
     write_parquet(
         manifest[MANIFEST_SCHEMA.names],
         output,
@@ -64,6 +74,7 @@ def split(
         inputs=[inventory, groups],
         schema=MANIFEST_SCHEMA,
     )
+    write_json(found, output.with_name("split.json") if summary is None else summary)
 
 
 def candidates(
@@ -73,17 +84,19 @@ def candidates(
     files = read_parquet(inventory, ["image_id", "label", "source_split", "sha256", "status", "reason"])
     grouped = read_parquet(groups, ["image_id", "group_id", "label_conflict"])
     files = files.sort_values("image_id", ignore_index=True)
-    files = files.merge(stored_rows(files), on="image_id", how="left", validate="one_to_one")
-    files = files.merge(grouped, on="image_id", how="left", validate="one_to_one")
+    not_ok = files["status"] != "ok"
+    files["row"] = pd.Series(stored_rows(files)["row"].to_numpy(), index=files.index[~not_ok], dtype="Int64")
+    place = places_of(files["image_id"], grouped["image_id"], groups)
+    for column in ("group_id", "label_conflict"):
+        files[column] = grouped[column].take(place).set_axis(files.index).where(place >= 0)
     # A set without a class (orvile has no healthy heads) counts its labels without a gap.
     present = set(files.loc[files["status"] == "ok", "label"])
     index_of = {name: index for index, name in enumerate(name for name in class_names if name in present)}
     files["label_index"] = files["label"].map(index_of).astype("Int64")
-    files["row"] = files["row"].astype("Int64")
 
     why_not = pd.Series(None, index=files.index, dtype=object)
-    not_ok = files["status"] != "ok"
-    why_not[not_ok] = files["status"] + files["reason"].map(lambda reason: f": {reason}" if reason else "")
+    broken = files[not_ok]
+    why_not[not_ok] = broken["status"] + broken["reason"].map(lambda reason: f": {reason}" if reason else "")
     why_not[why_not.isna() & files["label"].isna()] = "no label"
     why_not[why_not.isna() & files["label_index"].isna()] = "the label is none of the study's classes"
     if settings.conflicts == "exclude":
@@ -94,28 +107,17 @@ def candidates(
     return files
 
 
-def grouped_parts(images: pd.DataFrame, settings: SplitSettings) -> np.ndarray:
-    """Assign whole groups."""
-    return assign_groups(images["group_id"], images["label"], settings.shares(), settings.seed)
+def places_of(image_ids: pd.Series, listed: pd.Series, file: Path) -> np.ndarray:
+    """Return the row of each image in a table that lists images, -1 where it does not.
 
-
-def random_parts(images: pd.DataFrame, settings: SplitSettings) -> np.ndarray:
-    """Assign single images, whatever their group: what the reference systems do."""
-    return assign_groups(images["image_id"], images["label"], settings.shares(), settings.seed)
-
-
-def published_parts(images: pd.DataFrame, settings: SplitSettings) -> np.ndarray:
-    """Keep the source's test part; draw validation, by whole groups, from its training part."""
-    source = images["source_split"]
-    if not (source == "test").any() or not (source == "train").any():
+    Raises
+    ------
+    BrainmriError
+        If an image is listed twice.
+    """
+    index = pd.Index(listed)
+    if not index.is_unique:
         raise BrainmriError(
-            "The protocol 'published' needs the source's own train and test parts, and this data set has "
-            "none: use 'random' or 'grouped', or name its folders under layout."
+            f"{file} lists '{index[index.duplicated()][0]}' twice: run the stage audit again."
         )
-    parts = source.to_numpy(object, copy=True)
-    in_train = (source == "train").to_numpy()
-    parts[in_train] = grouped_parts(images[in_train], settings)
-    return parts
-
-
-PROTOCOLS = {"grouped": grouped_parts, "random": random_parts, "published": published_parts}
+    return index.get_indexer(image_ids)
