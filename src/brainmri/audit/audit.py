@@ -10,6 +10,7 @@ from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.audit.copies import exact_copies
 from brainmri.audit.groups import group_ids, links_by_value, weakest_links
 from brainmri.audit.leaks import leak_counts
+from brainmri.audit.shortcuts import shortcut_counts
 from brainmri.audit.similar import similar_copies
 from brainmri.errors import BrainmriError
 from brainmri.images.store import open_images
@@ -71,7 +72,8 @@ def audit(inventory: Path, duplicates: Path, groups: Path, output: Path, images:
     inputs = [inventory, *([] if images is None else [images])]
     write_parquet(pairs, duplicates, config=config, inputs=inputs, schema=DUPLICATES_SCHEMA)
     write_parquet(grouped, groups, config=config, inputs=inputs, schema=GROUPS_SCHEMA)
-    write_json(leak_counts(usable, pairs, grouped, weakest, kinds), output)
+    document = leak_counts(usable, pairs, grouped, weakest, kinds)
+    write_json(document | shortcut_counts(inventory, grouped, images), output)
 
 
 def searched(usable: pd.DataFrame, images: Path) -> pd.DataFrame:
