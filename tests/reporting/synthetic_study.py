@@ -10,6 +10,7 @@ from brainmri.artefacts import file_digest, read_parquet, write_json, write_parq
 from brainmri.audit.audit import audit
 from brainmri.evaluation.compare import compare
 from brainmri.evaluation.evaluate import evaluate
+from brainmri.reporting.draw_audit import draw_audit
 from brainmri.reporting.draw_comparison import draw_comparison
 from brainmri.reporting.draw_dataset import draw_dataset
 from brainmri.reporting.draw_model import draw_model
@@ -20,6 +21,7 @@ from brainmri.study import Study
 
 CLASSES = ["glioma", "meningioma", "pituitary", "no_tumor"]
 SIZE = 64
+AUDIT_SIZE = 128
 PATIENTS = 80
 # How far the logit of the true class lies over the others: random splits are to look better.
 SKILL = {
@@ -50,7 +52,7 @@ def head(generator: np.random.Generator, label: str, black_border: bool) -> np.n
 
 def write_data(folder: Path, patients: int, with_patients: bool, generator: np.random.Generator) -> None:
     """Write raw files, inventory, packed images, crops, audit and fetch.json of one data set."""
-    rows, packed, crops = [], [], []
+    rows, packed, whole, crops = [], [], [], []
     for number in range(patients):
         label = CLASSES[number % 4]
         for slice_number in range(3):
@@ -82,6 +84,7 @@ def write_data(folder: Path, patients: int, with_patients: bool, generator: np.r
             )
             fallback = number % 7 == 0
             box = (0, 0, gray.shape[1], gray.shape[0]) if fallback else (25, 12, 86, 85)
+            whole.append(cv2.resize(gray, (AUDIT_SIZE, AUDIT_SIZE), interpolation=cv2.INTER_AREA))
             packed.append(cv2.resize(gray[box[1] : box[3], box[0] : box[2]], (SIZE, SIZE)))
             share = (box[2] - box[0]) * (box[3] - box[1]) / gray.size
             crops.append(
@@ -99,6 +102,7 @@ def write_data(folder: Path, patients: int, with_patients: bool, generator: np.r
     inventory = pd.DataFrame(rows).sort_values("image_id", ignore_index=True)
     write_parquet(inventory, folder / "inventory.parquet", config={})
     np.save(folder / f"images_{SIZE}.npy", np.stack([packed[index] for index in order]))
+    np.save(folder / f"whole_{AUDIT_SIZE}.npy", np.stack([whole[index] for index in order]))
     table = pd.DataFrame([crops[index] for index in order])
     table.insert(1, "row", range(len(table)))
     write_parquet(table, folder / f"crops_{SIZE}.parquet", config={})
@@ -108,8 +112,22 @@ def write_data(folder: Path, patients: int, with_patients: bool, generator: np.r
             for name in ("inventory.parquet", "duplicates.parquet", "groups.parquet", "audit.json")
         )
     )
+    pairs = read_parquet(folder / "duplicates.parquet")
+    # Neighbouring slices that were looked at and not taken for copies.
+    rejected = (
+        pairs.head(0) if pairs.empty else pairs.head(3).assign(kind="near", similarity=[0.97, 0.96, 0.95])
+    )
+    write_parquet(rejected.assign(matrix=None), folder / "rejected.parquet", config={})
     document = {"dataset": folder.name, "source": {"phantom": {"patients": patients}}, "licence": "CC0-1.0"}
     write_json({**document, "fetched": "2025-01-01T00:00:00Z", "files": len(rows)}, folder / "fetch.json")
+
+
+def draw_copies(dataset: str, data: Path, folder: Path) -> None:
+    """Draw the sheets of copies of one data set."""
+    tables = [data / f"{name}.parquet" for name in ("inventory", "duplicates", "groups", "rejected")]
+    sheets = ("groups", "across", "conflicts", "weakest", "rejected", "neighbours")
+    images = data / f"whole_{AUDIT_SIZE}.npy"
+    draw_audit(dataset, *tables, images, *[folder / f"{name}.png" for name in sheets])
 
 
 def write_run(study: Study, run, skill: float, generator: np.random.Generator) -> None:
@@ -200,6 +218,7 @@ def write_study(
         figures / "samples.png",
         figures / "crops.png",
     )
+    draw_copies(dataset, data, figures / "copies")
     for name, settings in study.splits.items():
         manifest = study.split_folder(dataset, name) / "manifest.parquet"
         split(

@@ -1,11 +1,10 @@
 """What the page says of data sets and splits."""
 
 import pandas as pd
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainmri.reporting.page_data import audit_context, class_counts, leakage, rejected_files
+from brainmri.reporting.page_data import class_counts, leakage, rejected_files
 
 
 def manifest(rows: list[tuple[str, str]]) -> pd.DataFrame:
@@ -65,30 +64,3 @@ def test_every_file_is_counted_once_by_class():
 def test_rejected_files_keep_their_reason():
     expected = {"status": "corrupt", "reason": "cannot be decoded", "count": 1, "example": "5"}
     assert rejected_files(INVENTORY) == [expected]
-
-
-def test_an_audit_that_lacks_a_key_is_not_taken_for_a_clean_one():
-    found = audit_context({})
-    assert found["label_conflicts"] is None
-    assert found["pairs"] == found["copied"] == found["facts"] == []
-
-
-@pytest.mark.parametrize(
-    "audit",
-    [
-        {"pairs": {"bytes": {"within": 3, "across": 7}}},
-        {"copies_within": {"bytes": 3}, "copies_across": {"bytes": 7}},
-    ],
-)
-def test_copies_are_told_within_and_across_parts(audit):
-    assert audit_context(audit)["pairs"] == [{"kind": "bytes", "within": 3, "across": 7}]
-
-
-def test_test_images_with_a_copy_are_told_in_all_and_by_class():
-    entry = {"count": 251, "of": 394, "share": 251 / 394}
-    found = audit_context(
-        {"test_images_with_train_copy": {"without_mirrors": {"all": entry, "glioma": entry}}}
-    )
-    assert [line["class"] for line in found["copied"]] == ["all", "glioma"]
-    assert found["copied"][0]["share"] == "63.7 %"
-    assert audit_context({"test_images_with_train_copy": {"without_mirrors": None}})["copied"] == []

@@ -6,6 +6,7 @@ from brainmri.reporting.page_warnings import warnings_of
 
 LEAK_FREE = {"test": 40, "test_in_train": 0, "test_in_val": 0, "val": 20, "val_in_train": 0, "free": True}
 NO_COPIES = {"copied": [], "label_conflicts": 0, "kinds_searched": ["near", "mirrored", "rotated", "affine"]}
+NO_COPIES |= {"metadata": None}
 DATASET = {"name": "set", "patients": 12, "files": 100, "usable": 100, "audit": NO_COPIES}
 
 
@@ -59,3 +60,24 @@ def test_rejected_files_and_few_groups_are_noted():
     assert [line["level"] for line in found] == ["note", "note"]
     assert "only 5 groups" in found[0]["text"]
     assert "2 of 100 files" in found[1]["text"]
+
+
+def test_copies_are_told_once_and_by_the_widest_count():
+    lines = [
+        {"what": name, "class": "all", "count": count, "of": 40, "share": "25.0 %"}
+        for name, count in (("without mirrors", 7), ("all copies", 10))
+    ]
+    found = warnings_of([DATASET | {"audit": NO_COPIES | {"copied": lines}}], [split_of()], [run_of(0.91)])
+    assert [line["text"] for line in found] == [
+        "In the source's own test part, 10 of 40 images (25.0 %) are copies of training images."
+    ]
+
+
+@pytest.mark.parametrize(("accuracy", "is_warning"), [(0.35, False), (0.6, True)])
+def test_metadata_that_gives_the_class_away_is_a_warning(accuracy, is_warning):
+    metadata = {"value": accuracy, "low": None, "high": None, "majority_share": 0.3}
+    found = warnings_of(
+        [DATASET | {"audit": NO_COPIES | {"metadata": metadata}}], [split_of()], [run_of(0.91)]
+    )
+    assert [line["level"] for line in found] == ["warning"] * is_warning
+    assert all("60.0 % (majority class 30.0 %)" in line["text"] for line in found)

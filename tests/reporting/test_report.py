@@ -62,7 +62,7 @@ def test_headings_skip_no_level(outline):
 
 def test_figures_are_embedded_and_described(outline):
     images = outline.of("img")
-    assert len(images) == 2 + 2 + 4 * 3 + 1
+    assert len(images) == 2 + 6 + 2 + 4 * 3 + 1
     assert all(image["src"].startswith("data:image/") and image["alt"] for image in images)
     assert len({image["alt"] for image in images}) == len(images)
 
@@ -73,6 +73,7 @@ def test_links_lead_to_the_artefacts_with_their_digests(study, outline):
     assert {Path(unquote(a["href"])).name for a in links} >= {
         "fetch.json",
         "audit.json",
+        "duplicates.parquet",
         "inventory.parquet",
         "manifest.parquet",
         "metrics.json",
@@ -134,3 +135,12 @@ def test_a_missing_artefact_is_named_and_no_page_is_left(study, tmp_path):
     with pytest.raises(BrainmriError, match=r"seed7.*does not exist"):
         report(more, tmp_path / "index.html")
     assert not (tmp_path / "index.html").exists()
+
+
+def test_copies_are_told_in_words_before_the_splits(study, page):
+    words = re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", page))
+    audit = read_json(study.data_folder("phantom") / "audit.json")
+    known = audit["test_images_with_train_copy"]["without_mirrors"]["all"]
+    sentence = f"Of {known['of']} published test images, {known['of'] - known['count']} are really new"
+    assert words.index(sentence) < words.index("What it does to the numbers") < words.index("No leak found")
+    assert "File metadata alone predicts the class with" in words

@@ -5,6 +5,8 @@ FIGURES = "results/{study}/figures/{dataset}/{split}/{model}/seed{seed}"
 RUN_ARTEFACTS = ["model.json", "history.parquet", "calibration.json", "metrics.json"]
 # Figures of a data set show its largest packed images.
 SIZE_SHOWN = max(study.image_sizes())
+# The sheets of copies that `draw_audit` draws.
+SHEETS = ["groups", "across", "conflicts", "weakest", "rejected", "neighbours"]
 
 
 rule draw_dataset:
@@ -38,6 +40,69 @@ rule draw_dataset:
         "brainmri draw_dataset --dataset {wildcards.dataset} --raw {params.raw:q}"
         " --inventory {input.inventory:q} --images {input.images:q} --crops {input.crops:q}"
         " --samples {output.samples:q} --before_after {output.crops:q} &> {log:q}"
+
+
+rule draw_audit:
+    input:
+        inventory="data/{dataset}/inventory.parquet",
+        duplicates="data/{dataset}/duplicates.parquet",
+        groups="data/{dataset}/groups.parquet",
+        rejected="data/{dataset}/rejected.parquet",
+        images=f"data/{{dataset}}/whole_{AUDIT_SIZE}.npy",
+        code=code_of("brainmri.reporting.draw_audit"),
+    output:
+        groups=report(
+            "results/{study}/figures/{dataset}/copies/groups.png",
+            caption="../report/copies_groups.rst",
+            category="Copies",
+            subcategory="{dataset}",
+            labels={"figure": "the largest groups"},
+        ),
+        across=report(
+            "results/{study}/figures/{dataset}/copies/across.png",
+            caption="../report/copies_across.rst",
+            category="Copies",
+            subcategory="{dataset}",
+            labels={"figure": "copies across training and test"},
+        ),
+        conflicts=report(
+            "results/{study}/figures/{dataset}/copies/conflicts.png",
+            caption="../report/copies_conflicts.rst",
+            category="Copies",
+            subcategory="{dataset}",
+            labels={"figure": "copies of two labels"},
+        ),
+        weakest=report(
+            "results/{study}/figures/{dataset}/copies/weakest.png",
+            caption="../report/copies_weakest.rst",
+            category="Copies",
+            subcategory="{dataset}",
+            labels={"figure": "the weakest copies"},
+        ),
+        rejected=report(
+            "results/{study}/figures/{dataset}/copies/rejected.png",
+            caption="../report/copies_rejected.rst",
+            category="Copies",
+            subcategory="{dataset}",
+            labels={"figure": "the strongest rejected pairs"},
+        ),
+        neighbours=report(
+            "results/{study}/figures/{dataset}/copies/neighbours.png",
+            caption="../report/copies_neighbours.rst",
+            category="Copies",
+            subcategory="{dataset}",
+            labels={"figure": "neighbouring slices"},
+        ),
+    log:
+        "logs/{study}/draw_audit/{dataset}.log",
+    message:
+        "Draw the copies in {wildcards.dataset}"
+    shell:
+        "brainmri draw_audit --dataset {wildcards.dataset} --inventory {input.inventory:q}"
+        " --duplicates {input.duplicates:q} --groups {input.groups:q} --rejected {input.rejected:q}"
+        " --images {input.images:q} --largest_groups {output.groups:q} --across {output.across:q}"
+        " --conflicts {output.conflicts:q} --weakest {output.weakest:q}"
+        " --strongest_rejected {output.rejected:q} --neighbours {output.neighbours:q} &> {log:q}"
 
 
 rule draw_split:
@@ -128,7 +193,13 @@ rule report:
         data=expand(
             "data/{dataset}/{name}",
             dataset=study.datasets,
-            name=["fetch.json", "inventory.parquet", "audit.json", f"crops_{SIZE_SHOWN}.parquet"],
+            name=[
+                "fetch.json",
+                "inventory.parquet",
+                "audit.json",
+                "duplicates.parquet",
+                f"crops_{SIZE_SHOWN}.parquet",
+            ],
         ),
         manifests=[
             study.split_folder(dataset, split) / name
@@ -139,7 +210,7 @@ rule report:
         dataset_figures=[
             study.dataset_figures(dataset) / name
             for dataset in study.datasets
-            for name in ["samples.png", "crops.png"]
+            for name in ["samples.png", "crops.png", *[f"copies/{sheet}.png" for sheet in SHEETS]]
         ],
         split_figures=[
             study.split_figures(dataset, split) / "class_counts.svg"

@@ -11,6 +11,7 @@ from brainmri.audit.copies import exact_copies
 from brainmri.audit.groups import group_ids, links_by_value, weakest_links
 from brainmri.audit.leaks import leak_counts
 from brainmri.audit.search import search_copies
+from brainmri.audit.shortcuts import shortcut_counts
 from brainmri.errors import BrainmriError
 from brainmri.images.store import open_images
 
@@ -95,7 +96,8 @@ def audit(
     if rejected is not None:
         others = joined(pairs.iloc[:0], others)
         write_parquet(others, rejected, config=config, inputs=inputs, schema=DUPLICATES_SCHEMA)
-    write_json(leak_counts(usable, pairs, grouped, weakest, kinds), output)
+    document = leak_counts(usable, pairs, grouped, weakest, kinds)
+    write_json(document | shortcut_counts(inventory, grouped, images), output)
 
 
 def usable_images(inventory: Path) -> pd.DataFrame:

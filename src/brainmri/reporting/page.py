@@ -11,6 +11,7 @@ from markupsafe import Markup
 from brainmri import __version__
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.numbers import decimal, points
+from brainmri.reporting.page_audit import copies_context, leak_effects
 from brainmri.reporting.page_comparison import best_leak_free, claim_rows, comparison_rows, summary_tables
 from brainmri.reporting.page_data import dataset_context, split_context
 from brainmri.reporting.page_models import run_context
@@ -41,6 +42,10 @@ def page_context(study: Study, folder: Path) -> dict:
     splits = [split_context(study, dataset, split, artefacts) for dataset, split in study.dataset_splits()]
     runs = [run_context(study, run, artefacts) for run in study.runs()]
     tables = summary_tables(datasets, splits, runs)
+    audits = [
+        copies_context(study, table["dataset"], artefacts) | {"effects": leak_effects(table)}
+        for table in tables
+    ]
     comparison = artefacts.link(study.folder / "comparison.parquet")
     figure = study.folder / "figures" / "comparison.svg"
     alt = "Accuracy and macro-F1 with intervals, of every model and protocol; the table has the numbers"
@@ -49,6 +54,7 @@ def page_context(study: Study, folder: Path) -> dict:
         "class_names": [class_title(name) for name in study.class_names],
         "seeds": study.seeds,
         "datasets": datasets,
+        "audits": audits,
         "splits": splits,
         "runs": runs,
         "tables": tables,

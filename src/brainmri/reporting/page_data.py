@@ -4,7 +4,8 @@ import pandas as pd
 
 from brainmri.artefacts import read_json, read_parquet
 from brainmri.reporting.embedding import Artefacts
-from brainmri.reporting.numbers import flattened, is_number, percent
+from brainmri.reporting.numbers import flattened, percent
+from brainmri.reporting.page_audit import audit_context
 from brainmri.reporting.style import PART_TITLES, class_title, parts_present
 from brainmri.study import Study
 
@@ -93,60 +94,6 @@ def rejected_files(inventory: pd.DataFrame) -> list[dict]:
     return [
         {"status": status, "reason": reason, "count": len(files), "example": files["image_id"].min()}
         for (status, reason), files in rejected.groupby(["status", "reason"])
-    ]
-
-
-def audit_context(audit: dict) -> dict:
-    """Return what an audit found; keys that it lacks are left out, not taken for zero.
-
-    Parameters
-    ----------
-    audit
-        The content of ``audit.json``.
-    """
-    pairs = audit.get("pairs")
-    if pairs is None and ("copies_within" in audit or "copies_across" in audit):
-        within, across = audit.get("copies_within") or {}, audit.get("copies_across") or {}
-        pairs = {
-            kind: {"within": within.get(kind), "across": across.get(kind)} for kind in {**within, **across}
-        }
-    copied = audit.get("test_images_with_train_copy") or {}
-    conflicts = audit.get("label_conflicts")
-    conflicts = conflicts.get("images") if isinstance(conflicts, dict) else conflicts
-    shown = ("images", "distinct_by_pixels", "patients", "groups", "largest_group")
-    facts = [(name.replace("_", " "), audit[name]) for name in shown if is_number(audit.get(name))]
-    shortcut = audit.get("metadata_shortcut_accuracy")
-    if is_number(shortcut):
-        facts.append(("accuracy from file metadata alone", percent(shortcut)))
-    elif isinstance(shortcut, dict):
-        facts += [(f"file metadata alone: {name}", text) for name, text in flattened(shortcut)]
-    return {
-        "kinds_searched": audit.get("kinds_searched"),
-        "pairs": [{"kind": kind, **counts} for kind, counts in (pairs or {}).items()],
-        "copied": [line for name, counts in copied.items() for line in copied_lines(name, counts)],
-        "label_conflicts": conflicts if is_number(conflicts) else None,
-        "facts": facts,
-    }
-
-
-def copied_lines(name: str, counts) -> list[dict]:
-    """Return how many test images have a copy in the training part, in all and per class."""
-    if is_number(counts):
-        return [
-            {"what": name.replace("_", " "), "class": "all", "count": int(counts), "of": None, "share": ""}
-        ]
-    if not isinstance(counts, dict):
-        return []
-    return [
-        {
-            "what": name.replace("_", " "),
-            "class": class_title(label),
-            "count": entry["count"],
-            "of": entry.get("of"),
-            "share": percent(entry.get("share")),
-        }
-        for label, entry in counts.items()
-        if isinstance(entry, dict) and is_number(entry.get("count"))
     ]
 
 

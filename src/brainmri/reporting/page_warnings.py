@@ -5,6 +5,8 @@ from brainmri.reporting.style import class_title
 
 ALARM_FROM = 0.99
 FEW_GROUPS = 30
+# How far file metadata may beat the most frequent class before a reader is warned.
+TELLING_METADATA = 0.1
 # The audit can look for more than equal files; what it did not look for, it did not find.
 INEXACT_KINDS = ("near", "mirrored", "rotated", "affine")
 
@@ -106,13 +108,22 @@ def dataset_warnings(dataset: dict, splits: list[dict]) -> list[dict]:
             "No patient ids: groups hold copies only. Slices of one patient may lie on both sides of every "
             "split, so even the grouped numbers may be too high.",
         )
-    for line in audit["copied"]:
-        if line["class"] == "all" and line["count"]:
+    # The last count is the widest: all kinds of copy.
+    for line in [line for line in audit["copied"] if line["class"] == "all"][-1:]:
+        if line["count"]:
             of = f" of {line['of']} images ({line['share']})" if line["of"] else " images"
             add(
                 "warning",
-                f"In the source's own test part, {line['count']}{of} are copies of training images "
-                f"({line['what']}).",
+                f"In the source's own test part, {line['count']}{of} are copies of training images.",
+            )
+    metadata = audit["metadata"]
+    if metadata and is_number(metadata["majority_share"]):
+        more = metadata["value"] - metadata["majority_share"]
+        if more >= TELLING_METADATA:
+            add(
+                "warning",
+                f"File metadata alone predicts the class with {percent(metadata['value'])} (majority class "
+                f"{percent(metadata['majority_share'])}): a model can score without looking at the brain.",
             )
     if audit["label_conflicts"]:
         add("warning", f"{audit['label_conflicts']} images have a copy that carries another label.")

@@ -1,0 +1,67 @@
+"""Kinds of copy and transforms, in words that need no knowledge of the audit."""
+
+import re
+
+# In the order of the audit's search, the plainest first.
+KIND_TITLES = {
+    "bytes": "the same file",
+    "pixels": "the same pixels",
+    "near": "re-encoded, resized or re-toned",
+    "mirrored": "mirrored",
+    "rotated": "turned or flipped",
+    "affine": "rotated, zoomed or shifted",
+    "neighbour": "neighbouring slice",
+}
+TURN_TITLES = {
+    "identity": "",
+    "mirror": "mirrored left to right",
+    "turn90": "turned by 90°",
+    "turn180": "turned by 180°",
+    "turn270": "turned by 270°",
+    "mirror+turn90": "mirrored and turned by 90°",
+    "mirror+turn180": "flipped top to bottom",
+    "mirror+turn270": "mirrored and turned by 270°",
+}
+# What `test_images_with_train_copy` counts as a copy, by the name of the count.
+COUNT_TITLES = {
+    "without_mirrors": "same, re-encoded or re-toned",
+    "with_mirrors": "and mirrored",
+    "with_mirrors_and_turns": "and turned or flipped",
+    "all_copies": "and rotated or zoomed",
+}
+
+
+def kind_title(kind: str) -> str:
+    """Return a kind of copy in words."""
+    return KIND_TITLES.get(kind, str(kind).replace("_", " "))
+
+
+def transform_words(transform: str | None) -> str:
+    """Return a transform of `duplicates.parquet` in words; nothing for one that changes nothing.
+
+    Parameters
+    ----------
+    transform
+        Such as ``mirror`` or ``turn90 rotate=-7.3 zoom=1.05x0.97 shift=3.1,-2.0``.
+    """
+    if not isinstance(transform, str):
+        return ""
+    words = []
+    for part in transform.split():
+        name, _, value = part.partition("=")
+        numbers = re.findall(r"-?\d+(?:\.\d+)?", value)
+        if name == "rotate" and numbers:
+            words.append(f"rotated by {numbers[0]}°")
+        elif name == "zoom" and numbers:
+            words.append(f"zoomed {' × '.join(numbers)}")
+        elif name == "shift" and numbers:
+            words.append(f"shifted by {', '.join(numbers)} px")
+        else:
+            words.append(TURN_TITLES.get(part, part))
+    return ", ".join(word for word in words if word).replace("-", "−")
+
+
+def shortened(name: str, length: int = 52) -> str:
+    """Return a file name of at most `length` letters, its middle left out where it is longer."""
+    head = length // 3
+    return name if len(name) <= length else f"{name[:head]}…{name[head + 1 - length :]}"

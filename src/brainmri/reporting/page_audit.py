@@ -1,0 +1,257 @@
+"""What the page says of copies and leaks, as plain dictionaries."""
+
+import pandas as pd
+
+from brainmri.artefacts import read_json, read_parquet
+from brainmri.reporting.copy_pairs import conflicting_pairs, described
+from brainmri.reporting.copy_words import COUNT_TITLES, kind_title
+from brainmri.reporting.embedding import Artefacts
+from brainmri.reporting.numbers import is_number, percent
+from brainmri.reporting.page_shortcuts import metadata_share, shortcut_context
+from brainmri.reporting.style import class_title
+from brainmri.study import Study
+
+# The sheets in the order of the page: what each shows, in words, and whether it is folded away.
+LAID = "Left and right are the two files; then the right one is laid on the left one; then their difference."
+SHEETS = {
+    "across": (
+        "copies across training and test",
+        f"Test images that can be known from training. {LAID} Black: no difference.",
+    ),
+    "groups": (
+        "the largest groups",
+        "Images that belong together. Where a group has frames of both colours, training tells the test.",
+    ),
+    "conflicts": (
+        "copies that carry two labels",
+        "One picture, two diagnoses: at least one of the labels is wrong.",
+    ),
+    "neighbours": (
+        "neighbouring slices",
+        "Probably two slices of one patient: no copies, but who knows one knows much of the other.",
+    ),
+    "weakest": (
+        "the weakest confirmed copies",
+        "Judge for yourself whether the search finds too much: of all copies, these are alike the least.",
+    ),
+    "rejected": (
+        "the strongest rejected pairs",
+        "Judge for yourself whether the search finds too little: of the pairs that are not called copies, "
+        "these are alike the most.",
+    ),
+}
+FOLDED = ("weakest", "rejected")
+CONFLICTS_SHOWN = 20
+# A leak-free split that tests on the published test part, as far as that is new.
+CLEAN_PROTOCOL = "published_clean"
+
+
+def copies_context(study: Study, dataset: str, artefacts: Artefacts) -> dict:
+    """Return what the page says of the copies in a data set.
+
+    Parameters
+    ----------
+    study
+        The study.
+    dataset
+        The data set's name.
+    artefacts
+        Collects the files that are shown.
+    """
+    folder = study.data_folder(dataset)
+    audit, pairs = read_json(folder / "audit.json"), read_parquet(folder / "duplicates.parquet")
+    facts = read_parquet(folder / "inventory.parquet", ["image_id", "label", "source_split"])
+    conflicts = conflicting_pairs(described(pairs, facts.set_index("image_id")))
+    figures = study.dataset_figures(dataset) / "copies"
+    sheets = [
+        {
+            "figure": artefacts.figure(figures / f"{name}.png", f"Sheet of pictures of {dataset}: {what}"),
+            "caption": f"{what[0].upper()}{what[1:]}. {caption}",
+            "folded": name in FOLDED,
+        }
+        for name, (what, caption) in SHEETS.items()
+    ]
+    return {
+        "name": dataset,
+        "sentences": sentences(audit),
+        "leaks": any(counts["all"]["count"] for counts in counts_of(audit).values()),
+        "classes": new_images(audit),
+        "shortcut": shortcut_context(audit),
+        **audit_context(audit),
+        "conflicts": [conflict_row(row) for _, row in conflicts.head(CONFLICTS_SHOWN).iterrows()],
+        "conflicts_left": max(0, len(conflicts) - CONFLICTS_SHOWN),
+        "sheets": sheets,
+        "links": [artefacts.link(folder / name) for name in ("audit.json", "duplicates.parquet")],
+    }
+
+
+def audit_context(audit: dict) -> dict:
+    """Return what an audit counted; keys that it lacks are left out, not taken for zero.
+
+    Parameters
+    ----------
+    audit
+        The content of ``audit.json``.
+    """
+    pairs = audit.get("pairs")
+    if pairs is None and ("copies_within" in audit or "copies_across" in audit):
+        within, across = audit.get("copies_within") or {}, audit.get("copies_across") or {}
+        pairs = {
+            kind: {"within": within.get(kind), "across": across.get(kind)} for kind in {**within, **across}
+        }
+    copied = audit.get("test_images_with_train_copy") or {}
+    conflicts = audit.get("label_conflicts")
+    conflicts = conflicts.get("images") if isinstance(conflicts, dict) else conflicts
+    shown = ("images", "distinct_by_pixels", "patients", "groups", "largest_group")
+    return {
+        "kinds_searched": audit.get("kinds_searched"),
+        "pairs": [
+            {"kind": kind, "title": kind_title(kind), **counts} for kind, counts in (pairs or {}).items()
+        ],
+        "copied": [line for name, counts in copied.items() for line in copied_lines(name, counts)],
+        "label_conflicts": conflicts if is_number(conflicts) else None,
+        "facts": [(name.replace("_", " "), audit[name]) for name in shown if is_number(audit.get(name))],
+        "metadata": metadata_share(audit),
+    }
+
+
+def copied_lines(name: str, counts) -> list[dict]:
+    """Return how many test images have a copy in the training part, in all and per class."""
+    if is_number(counts):
+        return [
+            {"what": name.replace("_", " "), "class": "all", "count": int(counts), "of": None, "share": ""}
+        ]
+    if not isinstance(counts, dict):
+        return []
+    return [
+        {
+            "what": name.replace("_", " "),
+            "class": class_title(label),
+            "count": entry["count"],
+            "of": entry.get("of"),
+            "share": percent(entry.get("share")),
+        }
+        for label, entry in counts.items()
+        if isinstance(entry, dict) and is_number(entry.get("count"))
+    ]
+
+
+def counts_of(audit: dict) -> dict[str, dict]:
+    """Return the counts of test images with a copy in training that say how many of how many."""
+    counts = audit.get("test_images_with_train_copy")
+    if not isinstance(counts, dict):
+        return {}
+    return {
+        name: entry for name, entry in counts.items() if isinstance(entry, dict) and is_number(of_all(entry))
+    }
+
+
+def of_all(counts: dict) -> int | None:
+    """Return the size of the test part that a count is of."""
+    return (counts.get("all") or {}).get("of")
+
+
+def neighbour_counts(audit: dict) -> dict | None:
+    """Return how many test images have a neighbouring slice in training, in all and per class."""
+    counts = audit.get("test_images_with_train_neighbour")
+    return counts if isinstance(counts, dict) and is_number(of_all(counts)) else None
+
+
+def sentences(audit: dict) -> list[str]:
+    """Return what a reader who knows nothing of the audit should know, a sentence or two each."""
+    told, counts, neighbours = [], counts_of(audit), neighbour_counts(audit)
+    if counts:
+        # The last count is the widest: all kinds of copy.
+        everything = list(counts.values())[-1]["all"]
+        known, total = everything["count"], everything["of"]
+        if known:
+            have = "has" if known == 1 else "have"
+            told.append(
+                f"Of {total} published test images, {total - known} are really new: "
+                f"{known} {have} a copy in the training part."
+            )
+        else:
+            told.append(
+                f"None of the {total} published test images was found to have a copy in the training part."
+            )
+    elif is_number(audit.get("images")):
+        told.append("The source has no test part of its own that copies could leak into.")
+    if neighbours and neighbours["all"]["count"]:
+        told.append(
+            f"Another picture of probably the same patient, a neighbouring slice, lies in training for "
+            f"{neighbours['all']['count']} test images."
+        )
+    conflicts = audit_context(audit)["label_conflicts"]
+    if conflicts:
+        told.append(f"{conflicts} images have a copy under another label, so some labels are wrong.")
+    return told
+
+
+def new_images(audit: dict) -> dict | None:
+    """Return the table of test images per class: how many, how many known from training, how many new."""
+    counts, neighbours = counts_of(audit), neighbour_counts(audit)
+    if not counts:
+        return None
+    widest = list(counts.values())[-1]
+    rows = []
+    for label, entry in widest.items():
+        share = 1 - entry["count"] / entry["of"] if entry["of"] else None
+        beside = (neighbours or {}).get(label) or {}
+        rows.append(
+            {
+                "name": "all classes" if label == "all" else class_title(label),
+                "of": entry["of"],
+                "counts": [(count.get(label) or {}).get("count") for count in counts.values()],
+                "neighbours": beside.get("count"),
+                "new": entry["of"] - entry["count"],
+                "share": percent(share),
+                "bar": None if share is None else round(100 * share, 2),
+            }
+        )
+    titles = [COUNT_TITLES.get(name, name.replace("_", " ")) for name in counts]
+    return {"columns": titles, "with_neighbours": neighbours is not None, "rows": rows}
+
+
+def conflict_row(pair: pd.Series) -> dict:
+    """Return a pair of two labels, ready to print."""
+    return {
+        **{f"file_{side}": pair[f"image_id_{side}"] for side in "ab"},
+        **{f"label_{side}": class_title(pair[f"label_{side}"]) for side in "ab"},
+        "kind": kind_title(pair["kind"]),
+    }
+
+
+def leak_effects(table: dict) -> list[dict]:
+    """Return each model's numbers under each leaking split beside those under a leak-free one.
+
+    Parameters
+    ----------
+    table
+        One of what `summary_tables` returned: a data set's models by splits.
+
+    Returns
+    -------
+    list of dict
+        ``model``, the columns ``leaking`` and ``free``, and for each metric its name, both values as
+        `measured` returned them, and their ``difference`` (None where one is unknown).
+    """
+    columns = list(enumerate(table["columns"]))
+    leaking = [(place, column) for place, column in columns if not column["leakage"]["free"]]
+    free = [
+        (place, column)
+        for place, column in columns
+        if column["name"] == table["base"]
+        or (column["leakage"]["free"] and column["protocol"] == CLEAN_PROTOCOL)
+    ]
+    rows = []
+    for row in table["rows"]:
+        for with_leak, column in leaking:
+            for without, reference in free:
+                metrics = []
+                for name in ("accuracy", "macro_f1"):
+                    high, low = row["cells"][with_leak][name], row["cells"][without][name]
+                    known = is_number(high["number"]) and is_number(low["number"])
+                    difference = high["number"] - low["number"] if known else None
+                    metrics.append({"name": name, "leaking": high, "free": low, "difference": difference})
+                rows.append({"model": row["model"], "leaking": column, "free": reference, "metrics": metrics})
+    return rows
