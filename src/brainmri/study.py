@@ -1,6 +1,7 @@
 """A study: which data sets, splits, models and seeds it crosses, and where their artefacts lie."""
 
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 
@@ -90,6 +91,14 @@ class Study:
     def split_figures(self, dataset: str, split: str) -> Path:
         """Where the figures of a split lie."""
         return self.dataset_figures(dataset) / split
+
+    def overlapping_pairs(self) -> list[tuple[str, str]]:
+        """Return every pair of data sets whose images are compared, in alphabetical order."""
+        return list(combinations(sorted(self.datasets), 2))
+
+    def overlap_path(self, dataset: str, other: str) -> Path:
+        """Where the images that two data sets share are told."""
+        return self.data_folder(dataset) / "overlap" / f"{other}.parquet"
 
     def splits_of(self, dataset: str) -> list[str]:
         """Return the names of the splits that a data set takes part in."""

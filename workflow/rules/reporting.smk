@@ -201,6 +201,7 @@ rule report:
                 f"crops_{SIZE_SHOWN}.parquet",
             ],
         ),
+        overlaps=[study.overlap_path(*pair) for pair in study.overlapping_pairs()],
         manifests=[
             study.split_folder(dataset, split) / name
             for dataset, split in study.dataset_splits()

@@ -15,6 +15,7 @@ from brainmri.reporting.page_audit import copies_context, leak_effects
 from brainmri.reporting.page_comparison import best_leak_free, claim_rows, comparison_rows, summary_tables
 from brainmri.reporting.page_data import dataset_context, split_context
 from brainmri.reporting.page_models import run_context
+from brainmri.reporting.page_overlap import overlap_rows
 from brainmri.reporting.page_warnings import warnings_of
 from brainmri.reporting.style import class_title
 from brainmri.study import Study
@@ -55,6 +56,7 @@ def page_context(study: Study, folder: Path) -> dict:
         "seeds": study.seeds,
         "datasets": datasets,
         "audits": audits,
+        "overlaps": overlap_rows(study, artefacts),
         "splits": splits,
         "runs": runs,
         "tables": tables,
