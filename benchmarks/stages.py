@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 # Pixels a side in which the audit looks for copies, as in workflow/rules/audit.smk.
-AUDIT_SIZE = 64
+AUDIT_SIZE = 256
 ARRAY = f"whole_{AUDIT_SIZE}.npy"
 
 
@@ -74,5 +74,6 @@ def audited(work: Path) -> Usage:
         images=work / ARRAY,
         duplicates=work / "duplicates.parquet",
         groups=work / "groups.parquet",
+        rejected=work / "rejected.parquet",
         output=work / "audit.json",
     )
