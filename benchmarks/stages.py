@@ -69,12 +69,13 @@ def prepared(raw: Path, work: Path, workers: int = 0) -> None:
 
 
 def audited(work: Path) -> Usage:
-    """Run the audit on what `prepared` made; write `duplicates.parquet`, `groups.parquet`, `audit.json`."""
+    """Run the audit on what `prepared` made; write `duplicates.parquet`, `groups.parquet` and the rest."""
     return run_stage(
         "audit",
         inventory=work / "inventory.parquet",
         images=work / ARRAY,
         duplicates=work / "duplicates.parquet",
         groups=work / "groups.parquet",
+        rejected=work / "rejected.parquet",
         output=work / "audit.json",
     )
