@@ -2,14 +2,16 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-# Pixels a side in which the audit looks for copies, as in workflow/rules/audit.smk.
-AUDIT_SIZE = 256
+# Pixels a side in which the audit looks for copies: those of the rule.
+RULES = Path(__file__).parents[1] / "workflow" / "rules" / "audit.smk"
+AUDIT_SIZE = int(re.search(r"^AUDIT_SIZE = (\d+)$", RULES.read_text(encoding="utf-8"), re.MULTILINE)[1])
 ARRAY = f"whole_{AUDIT_SIZE}.npy"
 
 
@@ -67,7 +69,7 @@ def prepared(raw: Path, work: Path, workers: int = 0) -> None:
 
 
 def audited(work: Path) -> Usage:
-    """Run the audit on what `prepared` made; write `duplicates.parquet`, `groups.parquet`, `audit.json`."""
+    """Run the audit on what `prepared` made; write `duplicates.parquet`, `groups.parquet` and the rest."""
     return run_stage(
         "audit",
         inventory=work / "inventory.parquet",
