@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from brainmri.audit.affine import turn_matrix
 from brainmri.audit.turns import TURNS
+from brainmri.audit.warps import turn_matrix
 from brainmri.errors import BrainmriError
 
 # Gray levels of difference that are drawn brightest: copies differ by a few.
@@ -51,7 +51,7 @@ def packed_matrix(pair: pd.Series, size: int) -> np.ndarray:
                 f"The pair {ends} has no matrix, and its transform '{pair['transform']}' is no turn: "
                 "run the stage audit again."
             )
-        return turn_matrix(pair["transform"], size)[:2]
+        return turn_matrix(pair["transform"], size, size)[:2]
     original = np.vstack([np.array(json.loads(text), float).reshape(2, 3), [0, 0, 1]])
     to_a, to_b = (squeeze_matrix(pair[f"width_{side}"], pair[f"height_{side}"], size) for side in "ab")
     return (to_b @ original @ np.linalg.inv(to_a))[:2]
