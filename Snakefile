@@ -9,6 +9,7 @@
 #   crop             workflow/rules/images.smk      src/brainmri/images/crop.py
 #   shrink           workflow/rules/audit.smk       src/brainmri/images/crop.py
 #   audit            workflow/rules/audit.smk       src/brainmri/audit/audit.py
+#   pool             workflow/rules/audit.smk       src/brainmri/audit/pool.py
 #   split            workflow/rules/splits.smk      src/brainmri/splits/split.py
 #   train            workflow/rules/training.smk    src/brainmri/training/train.py
 #   predict_split    workflow/rules/evaluation.smk  src/brainmri/evaluation/predict_split.py
@@ -24,6 +25,7 @@ import json
 import os
 import re
 import sys
+from itertools import combinations
 from shlex import quote
 
 import yaml
@@ -78,6 +80,11 @@ wildcard_constraints:
     model="|".join(map(re.escape, study.models)),
     seed=r"\d+",
     size=r"\d+",
+
+
+# A data set is either fetched or pooled from others; where there is none of a kind, no name is of it.
+FETCHED = "|".join(map(re.escape, study.fetched())) or "(?!)"
+POOLED = "|".join(map(re.escape, study.pooled())) or "(?!)"
 
 
 include: "workflow/rules/inputs.smk"

@@ -14,6 +14,8 @@ rule shrink:
         boxes=f"data/{{dataset}}/whole_{AUDIT_SIZE}.parquet",
     log:
         "logs/data/{dataset}/shrink.log",
+    wildcard_constraints:
+        dataset=FETCHED,
     threads: 8
     params:
         raw="data/{dataset}/raw",
@@ -38,8 +40,41 @@ rule audit:
         counts="data/{dataset}/audit.json",
     log:
         "logs/data/{dataset}/audit.log",
+    wildcard_constraints:
+        dataset=FETCHED,
     message:
         "Look for copies in {wildcards.dataset}"
     shell:
         "brainmri audit --inventory {input.inventory:q} --images {input.images:q}"
         " --duplicates {output.duplicates:q} --groups {output.groups:q} --output {output.counts:q} &> {log:q}"
+
+
+rule pool:
+    input:
+        inventories=of_members("data/{member}/inventory.parquet"),
+        duplicates=of_members("data/{member}/duplicates.parquet"),
+        audits=of_members("data/{member}/audit.json"),
+        records=of_members("data/{member}/fetch.json"),
+        overlaps=overlaps_of_members,
+        code=code_of("brainmri.audit.pool"),
+    output:
+        record="data/{dataset}/fetch.json",
+        inventory="data/{dataset}/inventory.parquet",
+        duplicates="data/{dataset}/duplicates.parquet",
+        groups="data/{dataset}/groups.parquet",
+        counts="data/{dataset}/audit.json",
+    log:
+        "logs/data/{dataset}/pool.log",
+    wildcard_constraints:
+        dataset=POOLED,
+    params:
+        members=lambda wildcards: json.dumps(study.members_of(wildcards.dataset)),
+        unlinked=lambda wildcards: json.dumps(kinds_unlinked(wildcards.dataset)),
+    message:
+        "Pool {wildcards.dataset} from {params.members}"
+    shell:
+        "brainmri pool --dataset {wildcards.dataset} --members {params.members:q}"
+        " --inventories {input.inventories:q} --duplicates {input.duplicates:q} --audits {input.audits:q}"
+        " --records {input.records:q} --overlaps {input.overlaps:q} --record {output.record:q}"
+        " --inventory {output.inventory:q} --pairs {output.duplicates:q} --groups {output.groups:q}"
+        " --output {output.counts:q} --unlinked {params.unlinked:q} &> {log:q}"
