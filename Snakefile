@@ -10,6 +10,7 @@
 #   shrink           workflow/rules/audit.smk       src/brainmri/images/crop.py
 #   audit            workflow/rules/audit.smk       src/brainmri/audit/audit.py
 #   overlap          workflow/rules/audit.smk       src/brainmri/audit/overlap.py
+#   pool             workflow/rules/audit.smk       src/brainmri/audit/pool.py
 #   split            workflow/rules/splits.smk      src/brainmri/splits/split.py
 #   train            workflow/rules/training.smk    src/brainmri/training/train.py
 #   predict_split    workflow/rules/evaluation.smk  src/brainmri/evaluation/predict_split.py
@@ -26,6 +27,7 @@ import json
 import os
 import re
 import sys
+from itertools import combinations
 from shlex import quote
 
 import yaml
@@ -81,6 +83,11 @@ wildcard_constraints:
     model="|".join(map(re.escape, study.models)),
     seed=r"\d+",
     size=r"\d+",
+
+
+# A data set is either fetched or pooled from others; where there is none of a kind, no name is of it.
+FETCHED = "|".join(map(re.escape, study.fetched())) or "(?!)"
+POOLED = "|".join(map(re.escape, study.pooled())) or "(?!)"
 
 
 include: "workflow/rules/inputs.smk"

@@ -20,6 +20,7 @@ from brainmri.images.layout import LayoutSettings
 from brainmri.sources.phantom import phantom
 from brainmri.sources.settings import SourceSettings
 from brainmri.splits.settings import SplitSettings
+from brainmri.study import Study
 from brainmri.training import recipe
 
 ROOT = Path(__file__).parent.parent
@@ -79,6 +80,42 @@ def test_a_split_of_folds_becomes_a_split_for_each_wherever_it_is_named():
     assert config["datasets"]["mine"]["splits"] is None
 
 
+def pooled(**keys) -> dict:
+    """Return a valid configuration with two sets, one of both, and a split that leaves out the first."""
+    config = changed("datasets.both", {"source": {"datasets": ["mine", "other"]}} | keys)
+    config["datasets"]["other"] = {"source": {"phantom": {}}}
+    config["splits"]["external"] = {"protocol": "leave_one_out", "test_dataset": "mine"}
+    return config
+
+
+def test_a_split_that_leaves_out_a_member_is_of_the_pooled_set_alone():
+    config = checked(pooled(), SCHEMA)
+    names = ("name", "datasets", "splits", "models", "seeds", "class_names")
+    study = Study(**{name: config["study" if name == "name" else name] for name in names})
+    assert study.splits_of("mine") == study.splits_of("other") == ["grouped"]
+    assert study.splits_of("both") == ["grouped", "external"]
+    assert (study.fetched(), study.pooled()) == (["mine", "other"], ["both"])
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"layout": {"train": "Training"}}, "datasets.both: a pooled data set is read as its members are"),
+        ({"classes": {"glioma": "a", "no_tumor": "b"}}, "a pooled data set is read as its members are"),
+    ],
+)
+def test_a_pooled_set_has_no_folders_of_its_own(keys, expected):
+    with pytest.raises(BrainmriError, match=expected):
+        checked(pooled(**keys), SCHEMA)
+
+
+def test_a_set_that_is_not_pooled_cannot_leave_out_a_member():
+    config = pooled()
+    config["datasets"]["mine"]["splits"] = ["external"]
+    with pytest.raises(BrainmriError, match="'external' tests on 'mine', which is not among the members"):
+        checked(config, SCHEMA)
+
+
 MISTAKES = [
     ("studdy", "x", "unknown key 'studdy'. Did you mean 'study'?"),
     ("study", "a/b", "study"),
@@ -127,6 +164,25 @@ MISTAKES = [
         {"cv": {"protocol": "grouped", "folds": 2}, "cv-fold1": {"protocol": "random"}},
         "splits.cv-fold1: the split 'cv' has a fold of this name",
     ),
+    (
+        "splits.out",
+        {"protocol": "leave_one_out"},
+        "splits.out: test_dataset: name the data set that tests",
+    ),
+    (
+        "splits.grouped.test_dataset",
+        "mine",
+        "splits.grouped: test_dataset: the protocol 'grouped' has none",
+    ),
+    (
+        "splits.out",
+        {"protocol": "leave_one_out", "test_dataset": "mine"},
+        "splits.out.test_dataset: no data set is pooled from 'mine' and others",
+    ),
+    ("datasets.both.source", {"datasets": ["mine"]}, "datasets.both.source.datasets: it needs at least 2"),
+    ("datasets.both.source", {"datasets": ["mine", "mnie"]}, "no data set 'mnie'. Did you mean 'mine'?"),
+    ("datasets.both.source", {"datasets": ["mine", "both"]}, "'both' is itself pooled from others"),
+    ("datasets.mine.splits", [], "datasets: none takes part in a split"),
     ("splits.report", {"protocol": "random"}, "splits.report: 'report' is the name of a folder"),
     ("models.cnn.architecture", "resnet5O", "resnet50"),
     ("models.cnn.epochs", "twelve", "models.cnn.epochs: 'twelve' is no integer"),

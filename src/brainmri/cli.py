@@ -24,6 +24,7 @@ COMMANDS = {
     "crop": ("brainmri.images.crop", "crop", "gray, cropped and resized images in one packed array"),
     "audit": ("brainmri.audit.audit", "audit", "copies, groups of copies and label conflicts"),
     "overlap": ("brainmri.audit.overlap", "overlap", "images of one data set that are copies of another's"),
+    "pool": ("brainmri.audit.pool", "pool", "several data sets as one, grouped over their common copies"),
     "split": ("brainmri.splits.split", "split", "a stratified manifest of train, val and test"),
     "train": ("brainmri.training.train", "train", "train one model on one manifest"),
     "predict_split": (

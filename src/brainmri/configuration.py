@@ -139,6 +139,7 @@ def impossible_wishes(config: dict) -> Iterator[str]:
     )
     for name, dataset in config["datasets"].items():
         yield from impossible_dataset(f"datasets.{name}", dataset, config)
+        yield from impossible_pool(f"datasets.{name}", dataset, config)
     for name, split in config["splits"].items():
         yield from refused(f"splits.{name}", lambda split=split: SplitSettings(**split))
         yield from (
@@ -146,9 +147,11 @@ def impossible_wishes(config: dict) -> Iterator[str]:
             for fold in fold_names(name, split)
             if fold != name and fold in config["splits"]
         )
+    yield from untestable(config)
     for name, recipe in config["models"].items():
         yield from refused(f"models.{name}", lambda recipe=recipe: recipe_from(recipe))
-    mapped = set().union(*((dataset["classes"] or FOLDER_WORDS) for dataset in config["datasets"].values()))
+    fetched = [dataset for dataset in config["datasets"].values() if not dataset["source"].get("datasets")]
+    mapped = set().union(*((dataset["classes"] or FOLDER_WORDS) for dataset in fetched))
     for name in config["class_names"]:
         if name not in mapped:
             yield f"class_names: no folder of any data set maps to '{name}'. {nearest(name, mapped)}"
@@ -175,6 +178,37 @@ def impossible_dataset(place: str, dataset: dict, config: dict) -> Iterator[str]
             other = folders.setdefault(folder, name)
             if other != name:
                 yield f"{place}.classes: the folder '{folder}' is mapped to both '{other}' and '{name}'."
+
+
+def impossible_pool(place: str, dataset: dict, config: dict) -> Iterator[str]:
+    """Yield what cannot be met in a data set pooled from others, or wished of one that is not."""
+    known, members = config["datasets"], dataset["source"].get("datasets") or []
+    for member in members:
+        if member not in known:
+            yield f"{place}.source.datasets: there is no data set '{member}'. {nearest(member, known)}"
+        elif known[member]["source"].get("datasets"):
+            yield f"{place}.source.datasets: '{member}' is itself pooled from others; name its members."
+    if members and (any(dataset["layout"].values()) or dataset["classes"]):
+        yield f"{place}: a pooled data set is read as its members are; give layout and classes there."
+    for name in dataset["splits"] or []:
+        tested = config["splits"].get(name, {}).get("test_dataset")
+        if tested is not None and tested not in members:
+            yield f"{place}.splits: '{name}' tests on '{tested}', which is not among the members of this set."
+
+
+def untestable(config: dict) -> Iterator[str]:
+    """Yield the splits that leave out a data set which no pooled one has, and say where nothing is split."""
+    datasets = config["datasets"].values()
+    members = {member for dataset in datasets for member in dataset["source"].get("datasets") or []}
+    for name, split in config["splits"].items():
+        tested = split["test_dataset"]
+        if tested is not None and tested not in members:
+            yield (
+                f"splits.{name}.test_dataset: no data set is pooled from '{tested}' and others. "
+                f"{nearest(tested, members)}"
+            )
+    if all(dataset["splits"] == [] for dataset in datasets):
+        yield "datasets: none takes part in a split; name one under the key splits of one of them."
 
 
 def refused(place: str, make) -> Iterator[str]:

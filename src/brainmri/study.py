@@ -76,6 +76,22 @@ class Study:
         """Where what is known about a data set lies."""
         return self.data_dir / dataset
 
+    def members_of(self, dataset: str) -> list[str]:
+        """Return the names of the data sets that one is pooled from; none where it is fetched."""
+        return list((self.datasets[dataset].get("source") or {}).get("datasets") or [])
+
+    def fetched(self) -> list[str]:
+        """Return the names of the data sets that have files of their own."""
+        return [dataset for dataset in self.datasets if not self.members_of(dataset)]
+
+    def pooled(self) -> list[str]:
+        """Return the names of the data sets that are pooled from others."""
+        return [dataset for dataset in self.datasets if self.members_of(dataset)]
+
+    def raw_folder(self, dataset: str) -> Path:
+        """Return the folder that the paths in a data set's inventory start from."""
+        return self.data_dir if self.members_of(dataset) else self.data_folder(dataset) / "raw"
+
     def dataset_folder(self, dataset: str) -> Path:
         """Where the study's results on a data set lie."""
         return self.folder / dataset
@@ -93,16 +109,21 @@ class Study:
         return self.dataset_figures(dataset) / split
 
     def overlapping_pairs(self) -> list[tuple[str, str]]:
-        """Return every pair of data sets whose images are compared, in alphabetical order."""
-        return list(combinations(sorted(self.datasets), 2))
+        """Return every pair of fetched data sets, whose images are compared, in alphabetical order."""
+        return list(combinations(sorted(self.fetched()), 2))
 
     def overlap_path(self, dataset: str, other: str) -> Path:
         """Where the images that two data sets share are told."""
         return self.data_folder(dataset) / "overlap" / f"{other}.parquet"
 
     def splits_of(self, dataset: str) -> list[str]:
-        """Return the names of the splits that a data set takes part in."""
-        return list(self.datasets[dataset].get("splits") or self.splits)
+        """Return the names of the splits that a data set takes part in: those it names, else all that fit."""
+        named = self.datasets[dataset].get("splits")
+        if named is not None:
+            return list(named)
+        tests = {name: split.get("test_dataset") for name, split in self.splits.items()}
+        members = self.members_of(dataset)
+        return [name for name, tested in tests.items() if tested is None or tested in members]
 
     def image_sizes(self) -> list[int]:
         """Return the sizes (pixels a side) in which the models want their images, ascending."""

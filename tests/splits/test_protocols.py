@@ -88,6 +88,59 @@ def test_over_the_folds_every_image_is_tested_once(files, folds, seed):
         assert all(found == {"train", "val", "test"} for found in parts)
 
 
+@st.composite
+def pooled_files(draw):
+    """Files of three members, in groups that may reach over them; `rare` is a class of member b alone."""
+    rows = []
+    for label in CLASSES:
+        alone = [(member, 1) for member in ("a", "b", "c") for _ in range(4)]
+        groups = [[member] * size for member, size in alone]
+        groups += draw(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=4), max_size=12))
+        for index, members in enumerate(groups):
+            rows += [(f"{label}-{index}", label, member) for member in members]
+    rows += [(f"rare-{index}", "rare", "b") for index in range(4)]
+    files = pd.DataFrame(rows, columns=["group_id", "label", "dataset"])
+    files["image_id"], files["source_split"] = [f"i{index:04d}" for index in range(len(files))], None
+    files["split"] = files["reason"] = pd.Series(None, files.index, object)
+    return files
+
+
+@settings(deadline=None)
+@given(pooled_files(), st.sampled_from("abc"), st.integers(0, 3))
+def test_the_member_left_out_tests_alone_and_has_nothing_in_common_with_the_others(files, member, seed):
+    manifest = manifest_of(files, "leave_one_out", test_dataset=member, val=0.25, seed=seed)
+    assert straddling(manifest) == 0
+    used = manifest[manifest["split"] != "excluded"]
+    assert ((used["dataset"] == member) == (used["split"] == "test")).all()
+    assert used.groupby("split")["label"].agg(set).map(lambda labels: labels == set(CLASSES)).all()
+    rare = manifest[manifest["label"] == "rare"]
+    name = "the training sets" if member == "b" else f"the test set {member}"
+    assert set(rare["reason"]) == {f"the class rare is not in {name}"}
+    own = manifest[(manifest["dataset"] == member) & (manifest["label"] != "rare")]
+    for row in own.itertuples():
+        others = sorted(set(files.loc[files["group_id"] == row.group_id, "dataset"]) - {member})
+        assert row.split == ("excluded" if others else "test")
+        assert not others or row.reason == f"a copy of it is in {' and '.join(others)}"
+    # The training sets lose nothing but the class that cannot be tested.
+    lost = manifest[(manifest["dataset"] != member) & (manifest["split"] == "excluded")]
+    assert (lost["label"] == "rare").all()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@settings(deadline=None, max_examples=20)
+@given(files_of_a_source(), st.integers(0, 3), st.randoms())
+def test_no_protocol_looks_at_the_order_of_rows(protocol, files, seed, random):
+    order = list(files.index)
+    random.shuffle(order)
+    files["dataset"] = files["source_split"].map({"train": "one", "test": "two"})
+    options = {"seed": seed} | ({"test_dataset": "two"} if protocol == "leave_one_out" else {})
+    straight, again = (manifest_of(files, protocol, **options) for _ in range(2))
+    shuffled = manifest_of(files.loc[order].reset_index(drop=True), protocol, **options)
+    pd.testing.assert_frame_equal(straight, again)
+    shuffled = shuffled.sort_values("image_id", ignore_index=True)
+    pd.testing.assert_frame_equal(straight, shuffled, check_dtype=False)
+
+
 def test_a_class_of_fewer_groups_than_folds_is_refused_by_name():
     files = pd.DataFrame({"group_id": list("abcdefg"), "label": ["glioma"] * 3 + ["no_tumor"] * 4})
     files["image_id"], files["source_split"] = files["group_id"], None

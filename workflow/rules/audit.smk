@@ -14,6 +14,8 @@ rule shrink:
         boxes=f"data/{{dataset}}/whole_{AUDIT_SIZE}.parquet",
     log:
         "logs/data/{dataset}/shrink.log",
+    wildcard_constraints:
+        dataset=FETCHED,
     threads: 8
     params:
         raw="data/{dataset}/raw",
@@ -40,6 +42,8 @@ rule audit:
     log:
         "logs/data/{dataset}/audit.log",
     threads: 8
+    wildcard_constraints:
+        dataset=FETCHED,
     params:
         neighbours=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["audit"]["neighbours"]),
     message:
@@ -60,8 +64,42 @@ rule overlap:
     log:
         "logs/data/{dataset}/overlap-{other}.log",
     threads: 8
+    wildcard_constraints:
+        dataset=FETCHED,
+        other=FETCHED,
     message:
         "Look for images of {wildcards.dataset} in {wildcards.other}"
     shell:
         "brainmri overlap --inventories {input.inventories:q} --images {input.images:q}"
         " --output {output:q} --workers {threads} &> {log:q}"
+
+
+rule pool:
+    input:
+        inventories=of_members("data/{member}/inventory.parquet"),
+        duplicates=of_members("data/{member}/duplicates.parquet"),
+        audits=of_members("data/{member}/audit.json"),
+        records=of_members("data/{member}/fetch.json"),
+        overlaps=overlaps_of_members,
+        code=code_of("brainmri.audit.pool"),
+    output:
+        record="data/{dataset}/fetch.json",
+        inventory="data/{dataset}/inventory.parquet",
+        duplicates="data/{dataset}/duplicates.parquet",
+        groups="data/{dataset}/groups.parquet",
+        counts="data/{dataset}/audit.json",
+    log:
+        "logs/data/{dataset}/pool.log",
+    wildcard_constraints:
+        dataset=POOLED,
+    params:
+        members=lambda wildcards: json.dumps(study.members_of(wildcards.dataset)),
+        unlinked=lambda wildcards: json.dumps(kinds_unlinked(wildcards.dataset)),
+    message:
+        "Pool {wildcards.dataset} from {params.members}"
+    shell:
+        "brainmri pool --dataset {wildcards.dataset} --members {params.members:q}"
+        " --inventories {input.inventories:q} --duplicates {input.duplicates:q} --audits {input.audits:q}"
+        " --records {input.records:q} --overlaps {input.overlaps:q} --record {output.record:q}"
+        " --inventory {output.inventory:q} --pairs {output.duplicates:q} --groups {output.groups:q}"
+        " --output {output.counts:q} --unlinked {params.unlinked:q} &> {log:q}"

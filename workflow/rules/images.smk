@@ -9,6 +9,8 @@ rule inventory:
         "data/{dataset}/inventory.parquet",
     log:
         "logs/data/{dataset}/inventory.log",
+    wildcard_constraints:
+        dataset=FETCHED,
     threads: 8
     params:
         raw="data/{dataset}/raw",
@@ -32,7 +34,7 @@ rule crop:
         "logs/data/{dataset}/crop_{size}.log",
     threads: 8
     params:
-        raw="data/{dataset}/raw",
+        raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
         settings=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["crop"]),
     message:
         "Crop {wildcards.dataset} to {wildcards.size} pixels"

@@ -23,3 +23,20 @@ def pretrained_weights(wildcards):
     if path is True:
         path = os.path.join(config["weights_dir"], f"{recipe['architecture']}.safetensors")
     return path if path and os.path.exists(path) else []
+
+
+def of_members(pattern):
+    """The files of the data sets that one is pooled from, in their order."""
+    return lambda wildcards: expand(pattern, member=study.members_of(wildcards.dataset))
+
+
+def overlaps_of_members(wildcards):
+    """The pairs of copies between every two of the data sets that one is pooled from."""
+    by_two = combinations(sorted(study.members_of(wildcards.dataset)), 2)
+    return [f"data/{a}/overlap/{b}.parquet" for a, b in by_two]
+
+
+def kinds_unlinked(dataset):
+    """The kinds of pairs that put no two images into one group."""
+    audit = config["datasets"][dataset].get("audit", {})
+    return [] if audit.get("neighbours", True) else ["neighbour"]

@@ -33,7 +33,7 @@ rule draw_dataset:
     log:
         "logs/{study}/draw_dataset/{dataset}.log",
     params:
-        raw="data/{dataset}/raw",
+        raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
     message:
         "Draw {wildcards.dataset}"
     shell:

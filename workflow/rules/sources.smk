@@ -10,6 +10,8 @@ rule fetch:
         record="data/{dataset}/fetch.json",
     log:
         "logs/data/{dataset}/fetch.log",
+    wildcard_constraints:
+        dataset=FETCHED,
     params:
         raw="data/{dataset}/raw",
         source=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["source"]),
@@ -32,6 +34,8 @@ rule checksum:
         "data/{dataset}/checksums.parquet",
     log:
         "logs/data/{dataset}/checksum.log",
+    wildcard_constraints:
+        dataset=FETCHED,
     params:
         raw="data/{dataset}/raw",
         lock="config/checksums/{dataset}.sha256",

@@ -17,6 +17,8 @@ def summary_tables(datasets: list[dict], splits: list[dict], runs: list[dict]) -
     tables = []
     for dataset in datasets:
         own = [split for split in splits if split["dataset"] == dataset["name"]]
+        if not own:
+            continue
         # Leak-free first: the number to believe is the first one read.
         own.sort(key=lambda split: not split["leakage"]["free"])
         base = next((split["name"] for split in own if split["leakage"]["free"]), None)

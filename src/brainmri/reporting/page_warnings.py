@@ -100,7 +100,9 @@ def dataset_warnings(dataset: dict, splits: list[dict]) -> list[dict]:
     def add(level: str, text: str) -> None:
         found.append({"level": level, "where": name, "text": text})
 
-    if not any(split["leakage"]["free"] for split in splits if split["dataset"] == name):
+    # A data set that is only pooled with others has no split of its own.
+    own = [split for split in splits if split["dataset"] == name]
+    if own and not any(split["leakage"]["free"] for split in own):
         add("alarm", "No split of this data set is free of leaks: no number here says how good a model is.")
     if not dataset["patients"]:
         add(

@@ -20,6 +20,7 @@ PROTOCOL_COLOURS = {
     "random": "#D55E00",
     "published": "#E69F00",
     "published_clean": "#56B4E9",
+    "leave_one_out": "#009E73",
 }
 PART_ORDER = ("train", "val", "test", "excluded")
 PART_TITLES = {"train": "training", "val": "validation", "test": "test", "excluded": "excluded"}

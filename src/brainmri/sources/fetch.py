@@ -80,6 +80,8 @@ def fetch(
     stall_seconds
         An attempt at a download is broken off when nothing has come for so many seconds.
     """
+    if source.datasets is not None:
+        raise BrainmriError(f"{dataset} is pooled from other data sets: run the stage pool instead.")
     patience = Patience(attempts=attempts, stall_seconds=stall_seconds)
     with staging_folder(raw) as staging:
         files = staging / "files"

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from brainmri.errors import BrainmriError
 
-KINDS = ("kaggle", "archive", "directory", "phantom")
+KINDS = ("kaggle", "archive", "directory", "phantom", "datasets")
 HANDLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """Where a data set comes from: exactly one of `kaggle`, `archive`, `directory` and `phantom`.
+    """Where a data set comes from: exactly one of `kaggle`, `archive`, `directory`, `phantom`, `datasets`.
 
     Parameters
     ----------
@@ -26,6 +26,8 @@ class SourceSettings:
         A folder; its files are copied.
     phantom
         Options of the phantom generator (see ``brainmri phantom --help``); ``{}`` for its defaults.
+    datasets
+        Names of the data sets of the study that it is pooled from.
     licence
         The licence that the source states; recorded.
     """
@@ -35,6 +37,7 @@ class SourceSettings:
     archive: Path | None = None
     directory: Path | None = None
     phantom: dict | None = None
+    datasets: list[str] | None = None
     licence: str | None = None
 
     def __post_init__(self):
@@ -52,6 +55,12 @@ class SourceSettings:
         if self.version is not None and (self.kaggle is None or self.version < 1):
             raise BrainmriError(
                 f"source.version is {self.version}: must be 1 or more, and goes with source.kaggle only."
+            )
+
+        if self.datasets is not None and len(set(self.datasets)) < max(2, len(self.datasets)):
+            raise BrainmriError(
+                f"source.datasets is {', '.join(self.datasets) or 'empty'}: must be two data sets or more, "
+                "each once."
             )
 
     @property

@@ -7,7 +7,7 @@ used) for the images that can be drawn, those whose `split` is null, under their
 import numpy as np
 import pandas as pd
 
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, nearest
 from brainmri.splits.assignment import assign_groups
 from brainmri.splits.settings import SplitSettings
 
@@ -70,6 +70,48 @@ def published_clean(files: pd.DataFrame, settings: SplitSettings) -> pd.DataFram
     return result
 
 
+def leave_one_out(files: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
+    """Test on one member of a pooled set what the others taught, without what they have in common."""
+    images, test_dataset = drawable(files), settings.test_dataset
+    dataset = files["dataset"]
+    if test_dataset not in (members := sorted(dataset.unique())):
+        raise BrainmriError(
+            f"test_dataset: '{test_dataset}' is no member of this pooled data set. "
+            f"{nearest(test_dataset, members)}"
+        )
+    is_test = (dataset == test_dataset)[images.index]
+    result = placed(images, np.where(is_test, "test", None))
+    for rows, others, name in (
+        (is_test, ~is_test, "the training sets"),
+        (~is_test, is_test, f"the test set {test_dataset}"),
+    ):
+        for label in sorted(
+            set(images.loc[rows, "label"].unique()) - set(images.loc[others, "label"].unique())
+        ):
+            leave_out(result, rows & (images["label"] == label), f"the class {label} is not in {name}")
+    leave_out_copies(result, files, [member for member in members if member != test_dataset])
+    if not (result["split"] == "test").any():
+        raise BrainmriError(
+            f"No image of {test_dataset} is left to test on: each has a copy in another member, or a class "
+            "that they lack. Let another member test."
+        )
+    rest = images[result["split"].isna()]
+    result.loc[rest.index, "split"] = drawn(rest, settings.shares(), settings.seed)
+    return result
+
+
+def leave_out_copies(result: pd.DataFrame, files: pd.DataFrame, others: list[str]) -> None:
+    """Exclude the test images whose group holds a file of another member, and name these; in place."""
+    found = pd.Series("", index=result.index, dtype=object)
+    for member in others:
+        in_it = in_a_group_with(files, files["dataset"] == member)[result.index] & (result["split"] == "test")
+        found[in_it] = found[in_it].map(
+            lambda names, member=member: f"{names} and {member}" if names else member
+        )
+    for names in sorted(set(found) - {""}):
+        leave_out(result, found == names, f"a copy of it is in {names}")
+
+
 def drawable(files: pd.DataFrame) -> pd.DataFrame:
     """Return the images that can be drawn: those without a part yet."""
     return files.loc[files["split"].isna(), ["image_id", "label", "source_split", "group_id"]]
@@ -106,4 +148,5 @@ PROTOCOLS = {
     "random": random,
     "published": published,
     "published_clean": published_clean,
+    "leave_one_out": leave_one_out,
 }

@@ -5,7 +5,9 @@ from math import isclose
 
 from brainmri.errors import BrainmriError, nearest
 
-PROTOCOLS = ("grouped", "random", "published", "published_clean")
+PROTOCOLS = ("grouped", "random", "published", "published_clean", "leave_one_out")
+# Under these the test part is given, and only train and val are drawn.
+TEST_PART_GIVEN = ("published", "published_clean", "leave_one_out")
 
 
 @dataclass(frozen=True)
@@ -19,14 +21,18 @@ class SplitSettings:
         ``random``: stratified over images, as the reference systems do.
         ``published``: the source's own test part; validation drawn from its training part.
         ``published_clean``: the same, without the test images that have a copy in the training part.
+        ``leave_one_out``: of a pooled data set one member tests, without the images that have a copy in the
+        others; the others train and validate.
     train, val, test
-        Shares of the images, which sum to 1. Under ``published`` and ``published_clean`` only `val`
-        counts: the share of the source's training part that validates.
+        Shares of the images, which sum to 1. Where the test part is given (`TEST_PART_GIVEN`) only `val`
+        counts: the share of the other images that validates.
     folds
         Under ``grouped`` the number k of folds: each image is tested in one of them, and `val` is the share
         of the others that validates. None draws one test part of the share `test`.
     fold
         Which of the folds this is, from 0; the configuration makes a split of each.
+    test_dataset
+        Under ``leave_one_out`` the member that tests.
     seed
         Seed of the draw.
     conflicts
@@ -39,6 +45,7 @@ class SplitSettings:
     test: float = 0.15
     folds: int | None = None
     fold: int | None = None
+    test_dataset: str | None = None
     seed: int = 0
     conflicts: str = "exclude"
 
@@ -50,6 +57,12 @@ class SplitSettings:
         if self.conflicts not in ("exclude", "keep"):
             raise BrainmriError(f"conflicts: '{self.conflicts}' is not allowed. Known: exclude, keep.")
         self.refuse_impossible_folds()
+        if (self.test_dataset is not None) != (self.protocol == "leave_one_out"):
+            raise BrainmriError(
+                "test_dataset: name the data set that tests; the protocol 'leave_one_out' needs it."
+                if self.test_dataset is None
+                else f"test_dataset: the protocol '{self.protocol}' has none; use 'leave_one_out'."
+            )
         for part, share in self.shares().items():
             if not 0 < share < 1:
                 raise BrainmriError(
@@ -77,7 +90,7 @@ class SplitSettings:
 
     def shares(self) -> dict[str, float]:
         """Return the wished share of each part that is drawn."""
-        if self.protocol in ("published", "published_clean") or self.folds is not None:
+        if self.protocol in TEST_PART_GIVEN or self.folds is not None:
             return {"train": 1 - self.val, "val": self.val}
         return {"train": self.train, "val": self.val, "test": self.test}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.errors import BrainmriError
@@ -82,6 +83,13 @@ def candidates(
 ) -> pd.DataFrame:
     """Return one row a file: `split` is null where it can be drawn, else ``excluded`` with its `reason`."""
     files = read_parquet(inventory, ["image_id", "label", "source_split", "sha256", "status", "reason"])
+    if settings.protocol == "leave_one_out":
+        if "dataset" not in pq.read_schema(inventory).names:
+            raise BrainmriError(
+                f"The protocol 'leave_one_out' needs a data set pooled from others, and {inventory} is of "
+                "one alone: pool some with source: {datasets: [...]}, or use another protocol."
+            )
+        files["dataset"] = read_parquet(inventory, ["dataset"])["dataset"]
     grouped = read_parquet(groups, ["image_id", "group_id", "label_conflict"])
     files = files.sort_values("image_id", ignore_index=True)
     not_ok = files["status"] != "ok"

@@ -34,6 +34,7 @@ def split_summary(manifest: pd.DataFrame, settings: SplitSettings) -> dict:
         "protocol": settings.protocol,
         "folds": settings.folds,
         "fold": settings.fold,
+        "test_dataset": settings.test_dataset,
         "seed": settings.seed,
         "images": len(used),
         "groups": int(used["group_id"].nunique()),
