@@ -41,9 +41,9 @@ rule audit:
         counts="data/{dataset}/audit.json",
     log:
         "logs/data/{dataset}/audit.log",
-    threads: 8
     wildcard_constraints:
         dataset=FETCHED,
+    threads: 8
     params:
         neighbours=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["audit"]["neighbours"]),
     message:
@@ -63,10 +63,10 @@ rule overlap:
         "data/{dataset}/overlap/{other}.parquet",
     log:
         "logs/data/{dataset}/overlap-{other}.log",
-    threads: 8
     wildcard_constraints:
         dataset=FETCHED,
         other=FETCHED,
+    threads: 8
     message:
         "Look for images of {wildcards.dataset} in {wildcards.other}"
     shell:

@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from threadpoolctl import threadpool_limits
+
 from brainmri.errors import BrainmriError
 from brainmri.progress import progress
 
@@ -56,7 +58,8 @@ def in_parallel(
     """
     chunks = [items[start : start + chunk] for start in range(0, len(items), chunk)]
     results = []
-    with progress(total=len(items), description=description, unit=unit) as bar:
+    # One thread a task: those that a matrix product starts would compete with ours, and wait for each other.
+    with threadpool_limits(1), progress(total=len(items), description=description, unit=unit) as bar:
         executor = ThreadPoolExecutor(worker_count(workers))
         try:
             for part, result in zip(chunks, executor.map(function, chunks), strict=True):
