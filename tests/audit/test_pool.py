@@ -18,9 +18,6 @@ from brainmri.splits.settings import SplitSettings
 from brainmri.splits.split import split
 
 CLASSES = ["glioma", "no_tumor"]
-OVERLAP_SCHEMA = DUPLICATES_SCHEMA
-if "matrix" not in OVERLAP_SCHEMA.names:
-    OVERLAP_SCHEMA = OVERLAP_SCHEMA.append(pa.field("matrix", pa.list_(pa.float64())))
 
 
 def inventory_of(member: str, patients: int = 6, with_patients: bool = True) -> pd.DataFrame:
@@ -55,12 +52,8 @@ class Pool:
         for member, inventory in inventories.items():
             own = folder / member
             write_parquet(inventory, own / "inventory.parquet", config={}, schema=SCHEMA)
-            audit(
-                *(
-                    own / name
-                    for name in ("inventory.parquet", "duplicates.parquet", "groups.parquet", "audit.json")
-                )
-            )
+            names = ("inventory.parquet", "duplicates.parquet", "groups.parquet", "audit.json")
+            audit(*(own / name for name in names), rejected=own / "rejected.parquet")
             write_json(
                 {"kind": "phantom", "source": {}, "files": 1, "files_sha256": "0", "licence": None},
                 own / "fetch.json",
@@ -71,21 +64,22 @@ class Pool:
         paths = []
         for (a, b), pairs in sorted(overlaps.items()):
             table = pd.DataFrame(pairs, columns=["image_id_a", "image_id_b", "kind"])
-            table = table.assign(transform="identity", similarity=0.99, matrix=None)
+            table = table.assign(transform="identity", similarity=0.99, grain=0.9, matrix=None)
             paths.append(self.folder / a / "overlap" / f"{b}.parquet")
-            write_parquet(table, paths[-1], config={}, schema=OVERLAP_SCHEMA)
+            write_parquet(table, paths[-1], config={}, schema=DUPLICATES_SCHEMA)
         listed = {
             name: [self.folder / member / file for member in self.members]
             for name, file in (
                 ("inventories", "inventory.parquet"),
                 ("duplicates", "duplicates.parquet"),
+                ("rejections", "rejected.parquet"),
                 ("audits", "audit.json"),
                 ("records", "fetch.json"),
             )
         }
         out = self.folder / "pooled"
         written = {"record": "fetch.json", "inventory": "inventory.parquet", "pairs": "duplicates.parquet"}
-        written |= {"groups": "groups.parquet", "output": "audit.json"}
+        written |= {"rejected": "rejected.parquet", "groups": "groups.parquet", "output": "audit.json"}
         return {
             "dataset": "pooled",
             "members": self.members,

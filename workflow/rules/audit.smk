@@ -14,11 +14,9 @@ rule shrink:
         boxes=f"data/{{dataset}}/whole_{AUDIT_SIZE}.parquet",
     log:
         "logs/data/{dataset}/shrink.log",
-    wildcard_constraints:
-        dataset=FETCHED,
     threads: 8
     params:
-        raw="data/{dataset}/raw",
+        raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
         size=AUDIT_SIZE,
         settings=json.dumps({"method": "none"}),
     message:
@@ -78,6 +76,7 @@ rule pool:
     input:
         inventories=of_members("data/{member}/inventory.parquet"),
         duplicates=of_members("data/{member}/duplicates.parquet"),
+        rejections=of_members("data/{member}/rejected.parquet"),
         audits=of_members("data/{member}/audit.json"),
         records=of_members("data/{member}/fetch.json"),
         overlaps=overlaps_of_members,
@@ -86,6 +85,7 @@ rule pool:
         record="data/{dataset}/fetch.json",
         inventory="data/{dataset}/inventory.parquet",
         duplicates="data/{dataset}/duplicates.parquet",
+        rejected="data/{dataset}/rejected.parquet",
         groups="data/{dataset}/groups.parquet",
         counts="data/{dataset}/audit.json",
     log:
@@ -94,12 +94,15 @@ rule pool:
         dataset=POOLED,
     params:
         members=lambda wildcards: json.dumps(study.members_of(wildcards.dataset)),
-        unlinked=lambda wildcards: json.dumps(kinds_unlinked(wildcards.dataset)),
+        unlinked=lambda wildcards: json.dumps(
+            [] if config["datasets"][wildcards.dataset]["audit"]["neighbours"] else ["neighbour"]
+        ),
     message:
         "Pool {wildcards.dataset} from {params.members}"
     shell:
         "brainmri pool --dataset {wildcards.dataset} --members {params.members:q}"
-        " --inventories {input.inventories:q} --duplicates {input.duplicates:q} --audits {input.audits:q}"
-        " --records {input.records:q} --overlaps {input.overlaps:q} --record {output.record:q}"
-        " --inventory {output.inventory:q} --pairs {output.duplicates:q} --groups {output.groups:q}"
+        " --inventories {input.inventories:q} --duplicates {input.duplicates:q}"
+        " --rejections {input.rejections:q} --overlaps {input.overlaps:q} --audits {input.audits:q}"
+        " --records {input.records:q} --record {output.record:q} --inventory {output.inventory:q}"
+        " --pairs {output.duplicates:q} --rejected {output.rejected:q} --groups {output.groups:q}"
         " --output {output.counts:q} --unlinked {params.unlinked:q} &> {log:q}"

@@ -33,10 +33,4 @@ def of_members(pattern):
 def overlaps_of_members(wildcards):
     """The pairs of copies between every two of the data sets that one is pooled from."""
     by_two = combinations(sorted(study.members_of(wildcards.dataset)), 2)
-    return [f"data/{a}/overlap/{b}.parquet" for a, b in by_two]
-
-
-def kinds_unlinked(dataset):
-    """The kinds of pairs that put no two images into one group."""
-    audit = config["datasets"][dataset].get("audit", {})
-    return [] if audit.get("neighbours", True) else ["neighbour"]
+    return [study.overlap_path(*members) for members in by_two]

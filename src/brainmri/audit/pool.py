@@ -12,6 +12,7 @@ from brainmri import __version__
 from brainmri.artefacts import digest_of, read_json, read_parquet, write_json, write_parquet
 from brainmri.audit.audit import GROUPS_SCHEMA, group_table
 from brainmri.audit.leaks import leak_counts
+from brainmri.audit.shortcuts import shortcut_counts
 from brainmri.errors import BrainmriError
 
 # What `fetch.json` of the pooled set repeats of each member.
@@ -23,12 +24,14 @@ def pool(
     members: list[str],
     inventories: list[Path],
     duplicates: list[Path],
+    rejections: list[Path],
     audits: list[Path],
     records: list[Path],
     overlaps: list[Path],
     record: Path,
     inventory: Path,
     pairs: Path,
+    rejected: Path,
     groups: Path,
     output: Path,
     unlinked: list[str] | None = None,
@@ -42,9 +45,11 @@ def pool(
     members
         The names of the data sets it is made of.
     inventories
-        The members' `inventory.parquet`, in the order of `members`, as are the next three.
+        The members' `inventory.parquet`, in the order of `members`, as are the next four.
     duplicates
         The members' `duplicates.parquet`.
+    rejections
+        The members' `rejected.parquet`.
     audits
         The members' `audit.json`.
     records
@@ -57,6 +62,8 @@ def pool(
         Where to write its `inventory.parquet`; `path` is below the folder that holds all data sets.
     pairs
         Where to write its `duplicates.parquet`.
+    rejected
+        Where to write its `rejected.parquet`.
     groups
         Where to write its `groups.parquet`.
     output
@@ -77,20 +84,22 @@ def pool(
     found = found.sort_values(["image_id_a", "image_id_b", "kind"], ignore_index=True)
     refuse_unknown_images(found, usable, dataset)
     grouped, weakest = group_table(usable, found[~found["kind"].isin(unlinked or [])])
+    others = joined(rejections, [*zip(members, members, strict=True)], prefixed_pairs)
     counts = leak_counts(usable, found, grouped, weakest, kinds_searched(audits))
     counts["between_datasets"] = counts_between(found, usable, by_two)
 
     config = {"members": members, "unlinked": sorted(unlinked or [])}
-    inputs = [*inventories, *duplicates, *overlaps]
+    inputs = [*inventories, *duplicates, *rejections, *overlaps]
     for table, path, schema in (
         (files, inventory, unified_schema(inventories).append(pa.field("dataset", pa.string()))),
         (found, pairs, unified_schema([*duplicates, *overlaps])),
+        (others, rejected, unified_schema(rejections)),
         (grouped, groups, GROUPS_SCHEMA),
     ):
         # A column that only an empty table had is empty.
         table = table.assign(**{name: None for name in schema.names if name not in table})
         write_parquet(table, path, config=config, inputs=inputs, schema=schema)
-    write_json(counts, output)
+    write_json(counts | shortcut_counts(inventory, grouped, None), output)
     write_json(record_of(dataset, members, files, [read_json(path) for path in records]), record)
 
 
