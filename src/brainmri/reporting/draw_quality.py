@@ -11,11 +11,21 @@ from brainmri.errors import BrainmriError
 from brainmri.images.folders import is_named_image
 from brainmri.images.remarks import REMARKS, SEPARATOR
 from brainmri.images.salvage import salvaged
-from brainmri.reporting.style import GRID, MUTED, add_title, figure_style, new_figure, save_figure
+from brainmri.reporting.style import (
+    GRID,
+    INK,
+    MUTED,
+    OKABE_ITO,
+    add_title,
+    figure_style,
+    new_figure,
+    save_figure,
+)
 
+COLUMNS = 4
 PER_KIND = 4
-# Of foreign files only pictures are shown, and no more are opened to find some.
-FOREIGN_OPENED = 12
+# So many files of a kind are opened to find some of which there is something to see.
+OPENED = 12
 # A larger file is not read for a thumbnail.
 MAXIMUM_BYTES = 1 << 26
 STATUSES = ("corrupt", "oversized", "unsupported", "empty", "foreign")
@@ -37,12 +47,13 @@ def draw_quality(dataset: str, raw: Path, inventory: Path, output: Path) -> None
         Where to write the figure (PNG).
     """
     table = read_parquet(inventory)
-    kinds = {kind: files for kind, files in odd_files(table).items() if len(files)}
-    shown = {kind: tiles_of(kind, files, Path(raw)) for kind, files in kinds.items()}
-    counts = {kind: len(files) for kind, files in kinds.items()}
-    shown = {kind: tiles for kind, tiles in shown.items() if tiles}
+    tiles, names = [], set()
+    for kind, files in odd_files(table).items():
+        # A file with several remarks is shown once.
+        tiles += tiles_of(kind, files[~files["image_id"].isin(names)], Path(raw))
+        names |= {row["image_id"] for row, _ in tiles}
     with figure_style():
-        save_figure(quality_figure(dataset, shown, counts, len(table)), output, colours=128)
+        save_figure(quality_figure(dataset, tiles, len(table)), output, colours=128)
 
 
 def odd_files(inventory: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -62,16 +73,18 @@ def odd_files(inventory: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def tiles_of(kind: str, files: pd.DataFrame, raw: Path) -> list[tuple[pd.Series, np.ndarray | None]]:
-    """Return a few files of one kind, spread over all of them, each with its picture or None."""
-    is_foreign = kind == "foreign"
-    if is_foreign:
+    """Return a few files of one kind, those with something to see first, each with its picture or None."""
+    if kind == "foreign":
         files = files[[is_named_image(path) for path in files["path"]]]
-    wanted = min(len(files), FOREIGN_OPENED if is_foreign else PER_KIND)
-    places = np.unique(np.linspace(0, len(files) - 1, wanted).round().astype(int)) if wanted else []
+    if files.empty:
+        return []
+    # Spread over all of them, so that not all are neighbours.
+    places = np.unique(np.linspace(0, len(files) - 1, min(len(files), OPENED)).round().astype(int))
     tiles = [(row, picture_of(raw / row["path"])) for _, row in files.iloc[places].iterrows()]
-    if is_foreign:
-        tiles = [(row, picture) for row, picture in tiles if picture is not None]
-    return tiles[:PER_KIND]
+    seen = [tile for tile in tiles if tile[1] is not None]
+    # Of foreign files only pictures are shown: that a text is no image is no news.
+    blank = [tile for tile in tiles if tile[1] is None and kind != "foreign"]
+    return (seen + blank)[:PER_KIND]
 
 
 def picture_of(path: Path) -> np.ndarray | None:
@@ -84,55 +97,49 @@ def picture_of(path: Path) -> np.ndarray | None:
         raise BrainmriError(f"Cannot read {path} ({error.strerror}): fetch the data set again.") from error
 
 
-def quality_figure(
-    dataset: str,
-    shown: dict[str, list[tuple[pd.Series, np.ndarray | None]]],
-    counts: dict[str, int],
-    total: int,
-) -> Figure:
-    """Return a grid of thumbnails, one row a kind, or a figure that says that there is none.
+def quality_figure(dataset: str, tiles: list[tuple[pd.Series, np.ndarray | None]], total: int) -> Figure:
+    """Return a grid of thumbnails, or a figure that says that there is none.
 
     Parameters
     ----------
     dataset
         The data set's name.
-    shown
-        For each kind the files to show, each with its picture or None.
-    counts
-        How many files of each kind there are.
+    tiles
+        The rows of the files to show, each with its picture or None.
     total
         How many files the data set has.
     """
-    if not shown:
-        figure = new_figure(0.75)
+    if not tiles:
+        figure = new_figure(0.45)
         add_title(figure, f"{dataset}: no odd files to show among {total}")
         return figure
-    figure = new_figure(0.5 + 1.72 * len(shown))
+    lines = -(-len(tiles) // COLUMNS)
+    figure = new_figure(0.4 + 1.63 * lines)
     add_title(figure, f"{dataset}: odd files, a few of each kind")
-    grid = figure.subplots(len(shown), PER_KIND, squeeze=False)
-    for axes_row, (kind, tiles) in zip(grid, shown.items(), strict=True):
-        for axes in axes_row:
-            axes.set(xticks=[], yticks=[], box_aspect=1)
-            axes.spines[:].set_visible(False)
-        used = "used" if kind in REMARKS else "not used"
-        words = f"{kind.replace('_', ' ')}: {counts[kind]} ({used})"
-        axes_row[0].set_title(words, fontsize=10, fontweight="normal", pad=4)
-        for axes, (row, picture) in zip(axes_row, tiles, strict=False):
-            draw_tile(axes, row, picture)
+    grid = figure.subplots(lines, COLUMNS, squeeze=False).ravel()
+    for axes in grid:
+        axes.set(xticks=[], yticks=[], box_aspect=1)
+        axes.spines[:].set_visible(False)
+    for axes, (row, picture) in zip(grid, tiles, strict=False):
+        draw_tile(axes, row, picture)
     return figure
 
 
 def draw_tile(axes, row: pd.Series, picture: np.ndarray | None) -> None:
-    """Draw one file: its picture, or a gray tile with its status, and below it name, kind and size."""
+    """Draw one file with its status or remarks above and name and size below it; gray where it is blank."""
+    is_used = row["status"] == "ok"
+    words = row["remarks"].replace("_", " ").split(SEPARATOR) if is_used else [row["status"]]
+    # More than two remarks are cut short: the name leads to the table.
+    words = [*words[:1], f"+ {len(words) - 1} more"] if len(words) > 2 else words
+    axes.set_title("\n".join(words), fontsize=8.5, pad=3, color=INK if is_used else OKABE_ITO[0])
     if picture is None:
         axes.set_facecolor(GRID)
         place = {"transform": axes.transAxes, "ha": "center", "va": "center"}
         axes.text(0.5, 0.5, row["status"], color=MUTED, fontsize=9, **place)
     else:
         axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
-    kinds = row["status"] if row["status"] != "ok" else row["remarks"].replace("_", " ")
-    lines = [shortened(row["path"].rsplit("/", 1)[-1]), *kinds.split(SEPARATOR), size_of(row)]
-    axes.set_xlabel("\n".join(lines), fontsize=7, color=MUTED, labelpad=3, linespacing=1.15)
+    lines = [shortened(row["path"].rsplit("/", 1)[-1]), size_of(row)]
+    axes.set_xlabel("\n".join(lines), fontsize=7.5, color=MUTED, labelpad=3, linespacing=1.15)
 
 
 def shortened(name: str) -> str:
