@@ -120,7 +120,7 @@ rule draw_quality:
     log:
         "logs/{study}/draw_quality/{dataset}.log",
     params:
-        raw="data/{dataset}/raw",
+        raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
     message:
         "Draw the odd files of {wildcards.dataset}"
     shell:
