@@ -18,6 +18,7 @@
 #   compare          workflow/rules/evaluation.smk  src/brainmri/evaluation/compare.py
 #   draw_dataset     workflow/rules/reporting.smk   src/brainmri/reporting/draw_dataset.py
 #   draw_audit       workflow/rules/reporting.smk   src/brainmri/reporting/draw_audit.py
+#   draw_quality     workflow/rules/reporting.smk   src/brainmri/reporting/draw_quality.py
 #   draw_split       workflow/rules/reporting.smk   src/brainmri/reporting/draw_split.py
 #   draw_model       workflow/rules/reporting.smk   src/brainmri/reporting/draw_model.py
 #   draw_comparison  workflow/rules/reporting.smk   src/brainmri/reporting/draw_comparison.py

@@ -36,6 +36,7 @@ COMMANDS = {
     "compare": ("brainmri.evaluation.compare", "compare", "one table of all models and protocols"),
     "draw_dataset": ("brainmri.reporting.draw_dataset", "draw_dataset", "figures of a data set"),
     "draw_audit": ("brainmri.reporting.draw_audit", "draw_audit", "sheets of copies, side by side"),
+    "draw_quality": ("brainmri.reporting.draw_quality", "draw_quality", "figure of a data set's odd files"),
     "draw_split": ("brainmri.reporting.draw_split", "draw_split", "figures of a split"),
     "draw_model": ("brainmri.reporting.draw_model", "draw_model", "figures of a trained model"),
     "draw_comparison": (

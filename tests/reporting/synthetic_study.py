@@ -14,6 +14,7 @@ from brainmri.reporting.draw_audit import draw_audit
 from brainmri.reporting.draw_comparison import draw_comparison
 from brainmri.reporting.draw_dataset import draw_dataset
 from brainmri.reporting.draw_model import draw_model
+from brainmri.reporting.draw_quality import draw_quality
 from brainmri.reporting.draw_split import draw_split
 from brainmri.splits.settings import SplitSettings
 from brainmri.splits.split import split
@@ -80,6 +81,7 @@ def write_data(folder: Path, patients: int, with_patients: bool, generator: np.r
                     "patient_id": f"p{number:03d}" if with_patients else None,
                     "status": "ok",
                     "reason": None,
+                    "remarks": "tiny" if number == 9 else None,
                 }
             )
             fallback = number % 7 == 0
@@ -98,6 +100,7 @@ def write_data(folder: Path, patients: int, with_patients: bool, generator: np.r
     }
     rejected |= {"source_split": "train", "bytes": 11, "sha256": "0" * 64, "status": "corrupt"}
     rows.append(rejected | {"reason": "cannot be decoded"})
+    (folder / "raw" / rejected["path"]).write_bytes(b"not a jpeg.")
     order = sorted(range(len(crops)), key=lambda index: crops[index]["image_id"])
     inventory = pd.DataFrame(rows).sort_values("image_id", ignore_index=True)
     write_parquet(inventory, folder / "inventory.parquet", config={})
@@ -219,6 +222,7 @@ def write_study(
         figures / "crops.png",
     )
     draw_copies(dataset, data, figures / "copies")
+    draw_quality(dataset, data / "raw", data / "inventory.parquet", figures / "quality.png")
     for name, settings in study.splits.items():
         manifest = study.split_folder(dataset, name) / "manifest.parquet"
         split(

@@ -4,7 +4,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainmri.reporting.page_data import class_counts, leakage, rejected_files
+from brainmri.reporting.page_data import class_counts, leakage
 
 
 def manifest(rows: list[tuple[str, str]]) -> pd.DataFrame:
@@ -59,8 +59,3 @@ def test_every_file_is_counted_once_by_class():
     assert (by_name["glioma"]["usable"], by_name["glioma"]["rejected"]) == (2, 1)
     assert by_name["glioma"]["colour"] == "50.0 %"
     assert sum(row["usable"] + row["rejected"] for row in counts["rows"]) == len(INVENTORY)
-
-
-def test_rejected_files_keep_their_reason():
-    expected = {"status": "corrupt", "reason": "cannot be decoded", "count": 1, "example": "5"}
-    assert rejected_files(INVENTORY) == [expected]

@@ -105,6 +105,29 @@ rule draw_audit:
         " --strongest_rejected {output.rejected:q} --neighbours {output.neighbours:q} &> {log:q}"
 
 
+rule draw_quality:
+    input:
+        inventory="data/{dataset}/inventory.parquet",
+        code=code_of("brainmri.reporting.draw_quality"),
+    output:
+        report(
+            "results/{study}/figures/{dataset}/quality.png",
+            caption="../report/quality.rst",
+            category="Data",
+            subcategory="{dataset}",
+            labels={"figure": "odd files"},
+        ),
+    log:
+        "logs/{study}/draw_quality/{dataset}.log",
+    params:
+        raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
+    message:
+        "Draw the odd files of {wildcards.dataset}"
+    shell:
+        "brainmri draw_quality --dataset {wildcards.dataset} --raw {params.raw:q}"
+        " --inventory {input.inventory:q} --output {output:q} &> {log:q}"
+
+
 rule draw_split:
     input:
         manifest="results/{study}/{dataset}/{split}/manifest.parquet",
@@ -211,7 +234,12 @@ rule report:
         dataset_figures=[
             study.dataset_figures(dataset) / name
             for dataset in study.datasets
-            for name in ["samples.png", "crops.png", *[f"copies/{sheet}.png" for sheet in SHEETS]]
+            for name in [
+                "samples.png",
+                "crops.png",
+                "quality.png",
+                *[f"copies/{sheet}.png" for sheet in SHEETS],
+            ]
         ],
         split_figures=[
             study.split_figures(dataset, split) / "class_counts.svg"

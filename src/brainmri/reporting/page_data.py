@@ -6,6 +6,7 @@ from brainmri.artefacts import read_json, read_parquet
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.numbers import flattened, percent
 from brainmri.reporting.page_audit import audit_context
+from brainmri.reporting.page_quality import quality_context
 from brainmri.reporting.style import PART_TITLES, class_title, parts_present
 from brainmri.study import Study
 
@@ -38,7 +39,9 @@ def dataset_context(study: Study, dataset: str, artefacts: Artefacts) -> dict:
         "usable": len(usable),
         "patients": patients,
         "counts": class_counts(inventory, study.class_names),
-        "rejected": rejected_files(inventory),
+        "quality": quality_context(
+            inventory, artefacts.figure(figures / "quality.png", f"A few odd files of each kind of {dataset}")
+        ),
         "audit": audit_context(audit),
         "fallbacks": int(crops["fallback"].sum()),
         "crops": len(crops),
@@ -85,16 +88,6 @@ def class_counts(inventory: pd.DataFrame, class_names: list[str]) -> dict:
             }
         )
     return {"sources": sources, "rows": rows}
-
-
-def rejected_files(inventory: pd.DataFrame) -> list[dict]:
-    """Return the files that are not used, counted by status and reason, with an example of each."""
-    rejected = inventory[inventory["status"] != "ok"]
-    rejected = rejected.assign(reason=rejected["reason"].fillna(""))
-    return [
-        {"status": status, "reason": reason, "count": len(files), "example": files["image_id"].min()}
-        for (status, reason), files in rejected.groupby(["status", "reason"])
-    ]
 
 
 def split_context(study: Study, dataset: str, split: str, artefacts: Artefacts) -> dict:
