@@ -77,7 +77,7 @@ def test_really_new_images_are_told_first_and_by_the_widest_count():
 def test_neighbours_are_told_beside_copies_and_not_counted_as_such():
     audit = AUDIT | {"test_images_with_train_neighbour": {"all": counts(30), "glioma": counts(3, 100)}}
     assert "135 are really new" in sentences(audit)[0]
-    assert "for 30 test images" in sentences(audit)[1]
+    assert "For 30 test images" in sentences(audit)[1]
     table = new_images(audit)
     assert table["with_neighbours"]
     assert [row["neighbours"] for row in table["rows"]] == [30, 3]
@@ -96,7 +96,7 @@ def test_a_set_without_leaks_and_one_without_test_part_are_told_apart():
 
 def test_each_class_has_its_new_images():
     table = new_images(AUDIT)
-    assert table["columns"] == ["same, re-encoded or re-toned", "and mirrored"]
+    assert table["columns"] == ["same or re-toned", "+ mirrored"]
     glioma = table["rows"][1]
     assert (glioma["of"], glioma["counts"], glioma["new"], glioma["share"]) == (100, [20, 25], 75, "75.0 %")
 

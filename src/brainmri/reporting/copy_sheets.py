@@ -64,9 +64,10 @@ def pair_lines(number: int, pair: pd.Series) -> list[tuple[str, dict]]:
     kind, transform = kind_title(pair["kind"]), transform_words(pair["transform"])
     # The transform of a mirrored or turned copy says all that its kind does.
     told = transform if pair["kind"] in ("mirrored", "rotated") and transform else kind
-    lines = [
-        (f"{number}. {told}; similarity {pair['similarity']:.3f}", {"fontsize": 8.8, "fontweight": "bold"})
-    ]
+    measured = f"similarity {pair['similarity']:.3f}"
+    if pd.notna(pair.get("grain")):
+        measured += f", grain {pair['grain']:.2f}"
+    lines = [(f"{number}. {told}; {measured}", {"fontsize": 8.8, "fontweight": "bold"})]
     if transform and told != transform:
         lines.append((transform, {"fontsize": 8, "color": MUTED}))
     differs = bool(labels_differ(pair.to_frame().T).iloc[0])

@@ -11,6 +11,7 @@ KIND_TITLES = {
     "rotated": "turned or flipped",
     "affine": "rotated, zoomed or shifted",
     "neighbour": "neighbouring slice",
+    "rejected": "not taken for a copy",
 }
 TURN_TITLES = {
     "identity": "",
@@ -24,10 +25,10 @@ TURN_TITLES = {
 }
 # What `test_images_with_train_copy` counts as a copy, by the name of the count.
 COUNT_TITLES = {
-    "without_mirrors": "same, re-encoded or re-toned",
-    "with_mirrors": "and mirrored",
-    "with_mirrors_and_turns": "and turned or flipped",
-    "all_copies": "and rotated or zoomed",
+    "without_mirrors": "same or re-toned",
+    "with_mirrors": "+ mirrored",
+    "with_mirrors_and_turns": "+ turned",
+    "all_copies": "+ rotated, zoomed",
 }
 
 

@@ -32,7 +32,8 @@ SHEETS = {
     ),
     "weakest": (
         "the weakest confirmed copies",
-        "Judge for yourself whether the search finds too much: of all copies, these are alike the least.",
+        "Judge for yourself whether the search finds too much: of all copies, these are alike the least. "
+        "Grain tells how far the finest texture agrees, the noise of the recording, which copies share.",
     ),
     "rejected": (
         "the strongest rejected pairs",
@@ -177,9 +178,9 @@ def sentences(audit: dict) -> list[str]:
     elif is_number(audit.get("images")):
         told.append("The source has no test part of its own that copies could leak into.")
     if neighbours and neighbours["all"]["count"]:
+        count = neighbours["all"]["count"]
         told.append(
-            f"Another picture of probably the same patient, a neighbouring slice, lies in training for "
-            f"{neighbours['all']['count']} test images."
+            f"For {count} test images a neighbouring slice, probably of the same patient, is in training."
         )
     conflicts = audit_context(audit)["label_conflicts"]
     if conflicts:
@@ -214,11 +215,8 @@ def new_images(audit: dict) -> dict | None:
 
 def conflict_row(pair: pd.Series) -> dict:
     """Return a pair of two labels, ready to print."""
-    return {
-        **{f"file_{side}": pair[f"image_id_{side}"] for side in "ab"},
-        **{f"label_{side}": class_title(pair[f"label_{side}"]) for side in "ab"},
-        "kind": kind_title(pair["kind"]),
-    }
+    ends = [{"file": pair[f"image_id_{side}"], "label": class_title(pair[f"label_{side}"])} for side in "ab"]
+    return {"ends": ends, "kind": kind_title(pair["kind"])}
 
 
 def leak_effects(table: dict) -> list[dict]:
