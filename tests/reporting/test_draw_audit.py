@@ -147,7 +147,8 @@ def test_transforms_are_told_in_words():
     assert transform_words("identity") == transform_words(None) == ""
     assert transform_words("mirror+turn180") == "flipped top to bottom"
     words = transform_words("turn90 rotate=-7.3 zoom=1.05x0.97 shift=3.1,-2.0")
-    assert words == "turned by 90°, rotated by −7.3°, zoomed 1.05 × 0.97, shifted by 3.1, −2.0 px"
+    assert transform_words("rotate=-0.0 zoom=1.000x0.999 shift=0.3,-0.4") == ""
+    assert words == "turned by 90°, rotated by −7.3°, zoomed 1.05 × 0.97, shifted by 3, −2 px"
 
 
 def test_a_long_file_name_keeps_its_end():
@@ -161,7 +162,7 @@ def test_a_pair_is_told_with_files_labels_kind_and_similarity():
     images = np.stack([picture(), picture(1)])
     with figure_style():
         words = " | ".join(texts(pairs_figure("set: pairs", PAIRS[3:4], images, "none")))
-    for word in ("re-encoded", "0.990", "left: a3.jpg (glioma)", "right: b3.jpg (meningioma)", "difference"):
+    for word in ("re-saved", "0.990", "left: a3.jpg (glioma)", "right: b3.jpg (meningioma)", "difference"):
         assert word in words
 
 

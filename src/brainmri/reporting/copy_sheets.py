@@ -67,7 +67,7 @@ def pair_lines(number: int, pair: pd.Series) -> list[tuple[str, dict]]:
     measured = f"similarity {pair['similarity']:.3f}"
     if pd.notna(pair.get("grain")):
         measured += f", grain {pair['grain']:.2f}"
-    lines = [(f"{number}. {told}; {measured}", {"fontsize": 8.8, "fontweight": "bold"})]
+    lines = [(f"{number}. {told}; {measured}", {"fontsize": 8.5, "fontweight": "bold"})]
     if transform and told != transform:
         lines.append((transform, {"fontsize": 8, "color": MUTED}))
     differs = bool(labels_differ(pair.to_frame().T).iloc[0])
@@ -91,7 +91,8 @@ def write_lines(axes, lines: list[tuple[str, dict]]) -> None:
     """Write lines into axes of their height."""
     for number, (words, look) in enumerate(lines):
         place = 1 - (0.14 + LINE * number) / words_height(lines)
-        axes.text(MARGIN, place, words, va="top", transform=axes.transAxes, **look)
+        text = axes.text(MARGIN, place, words, va="top", transform=axes.transAxes, **look)
+        text.set_in_layout(False)  # A long line must not press the pictures together.
 
 
 def draw_pair(tiles: list, pair: pd.Series, images: np.ndarray) -> None:
@@ -169,7 +170,7 @@ def group_lines(number: int, members: pd.DataFrame) -> list[tuple[str, dict]]:
         words.append(f"weakest link {link:.3f}")
     elif not len(patients):
         words.append("equal files")
-    return [(head, {"fontsize": 8.8, "fontweight": "bold"}), ("; ".join(words), {"fontsize": 8})]
+    return [(head, {"fontsize": 8.5, "fontweight": "bold"}), ("; ".join(words), {"fontsize": 8})]
 
 
 def shape_of(pair: pd.Series, side: str) -> float:

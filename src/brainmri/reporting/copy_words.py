@@ -6,7 +6,7 @@ import re
 KIND_TITLES = {
     "bytes": "the same file",
     "pixels": "the same pixels",
-    "near": "re-encoded, resized or re-toned",
+    "near": "re-saved, resized or re-toned",
     "mirrored": "mirrored",
     "rotated": "turned or flipped",
     "affine": "rotated, zoomed or shifted",
@@ -50,13 +50,15 @@ def transform_words(transform: str | None) -> str:
     words = []
     for part in transform.split():
         name, _, value = part.partition("=")
-        numbers = re.findall(r"-?\d+(?:\.\d+)?", value)
+        numbers = [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", value)]
         if name == "rotate" and numbers:
-            words.append(f"rotated by {numbers[0]}°")
+            words.append(f"rotated by {numbers[0]:.1f}°" if abs(numbers[0]) >= 0.05 else "")
         elif name == "zoom" and numbers:
-            words.append(f"zoomed {' × '.join(numbers)}")
+            zooms = [f"{number:.2f}" for number in numbers]
+            words.append(f"zoomed {' × '.join(zooms)}" if set(zooms) != {"1.00"} else "")
         elif name == "shift" and numbers:
-            words.append(f"shifted by {', '.join(numbers)} px")
+            shifts = ", ".join(f"{number:.0f}" for number in numbers).replace("-0", "0")
+            words.append(f"shifted by {shifts} px" if max(map(abs, numbers)) >= 0.5 else "")
         else:
             words.append(TURN_TITLES.get(part, part))
     return ", ".join(word for word in words if word).replace("-", "−")

@@ -102,7 +102,7 @@ def draw_audit(
         (
             strongest_rejected,
             found_rejected,
-            "the most similar pairs that were not taken for copies",
+            "the most similar pairs not taken for copies",
             "No pair came near.",
         ),
         (
