@@ -25,10 +25,14 @@ from pydicom.uid import (
 )
 
 from brainmri.audit.audit import audit
+from brainmri.images.box import CropSettings
 from brainmri.images.crop import crop
 from brainmri.images.decode import DecodeError, decode_gray
+from brainmri.images.decoder_messages import decoder_messages
 from brainmri.images.header import read_header
 from brainmri.images.inventory import inventory
+from brainmri.images.prepare import prepare_image
+from brainmri.predict import read_image
 from brainmri.sources.checksum import checksum
 
 RAMP = (np.add.outer(np.arange(40), np.arange(60)) * 16).astype(np.uint16)
@@ -257,6 +261,13 @@ def test_slices_are_packed_as_they_are_decoded(listed, tmp_path):
     row = crops.loc[index]
     if row.fallback:
         assert (np.load(tmp_path / "i.npy")[row.row] == gray).all()
+
+
+def test_predict_sees_a_slice_as_crop_does(tmp_path):
+    (tmp_path / "IM1").write_bytes(dicom(RAMP))
+    with decoder_messages() as messages:
+        image = read_image(tmp_path / "IM1", 32, CropSettings(), messages)
+    assert (image == prepare_image(decode_gray(dicom(RAMP)), 32, CropSettings())[0]).all()
 
 
 def test_no_reason_quotes_the_file():
