@@ -12,7 +12,7 @@ from brainmri.audit.partners import partner_pairs
 from brainmri.audit.signatures import signatures
 from brainmri.audit.turns import kind_of
 from brainmri.audit.warps import distance_to_turn, taken_apart
-from brainmri.sources.parallel import in_parallel
+from brainmri.sources.parallel import in_parallel, one_thread_each
 
 # A copy: correlation of the detail, and of the grain, after alignment. Measured: docs/design.md, "Copies".
 COPY_DETAIL, COPY_GRAIN = 0.95, 0.78
@@ -87,7 +87,8 @@ def aligned_pairs(
     if len(images) < 2:
         return []
     keypoints = Keypoints(len(images), folder)
-    find_keypoints(images, keypoints, workers)
+    with one_thread_each():
+        find_keypoints(images, keypoints, workers)
     pairs = partner_pairs(*signatures(keypoints, len(images), workers), known, sets)
 
     def judge(chunk: list[tuple[int, int, bool]]) -> list[AlignedPair | None]:
@@ -100,7 +101,8 @@ def aligned_pairs(
             judged.append(alignment and judged_pair(a, b, both, alignment, coarseness))
         return judged
 
-    found = in_parallel(judge, pairs, workers=workers, description="alignments", unit="pair")
+    with one_thread_each():
+        found = in_parallel(judge, pairs, workers=workers, description="alignments", unit="pair")
     return [pair for pair in found if pair is not None]
 
 

@@ -9,7 +9,7 @@ import faiss
 import numpy as np
 
 from brainmri.audit.keypoints import Keypoints, mirrored
-from brainmri.sources.parallel import in_parallel
+from brainmri.sources.parallel import in_parallel, one_thread_each
 
 WORDS = 64
 # Components of a descriptor, and of a signature, that are kept.
@@ -60,7 +60,8 @@ def signatures(keypoints: Keypoints, count: int, workers: int) -> tuple[np.ndarr
             )
         return both
 
-    both = in_parallel(describe, range(count), workers=workers, description="signatures", unit="image")
+    with one_thread_each():
+        both = in_parallel(describe, range(count), workers=workers, description="signatures", unit="image")
     plain, mirror = np.stack(both, axis=1)
     return np.ascontiguousarray(plain), np.ascontiguousarray(mirror)
 
@@ -98,7 +99,8 @@ def learn_vocabulary(keypoints: Keypoints, sample: np.ndarray, workers: int) -> 
     def long(rows: np.ndarray) -> list[np.ndarray]:
         return [signature(keypoints.descriptors(row), vocabulary) for row in rows]
 
-    drawn = np.stack(in_parallel(long, sample, workers=workers, description="vocabulary", unit="image"))
+    with one_thread_each():
+        drawn = np.stack(in_parallel(long, sample, workers=workers, description="vocabulary", unit="image"))
     offset = drawn.mean(axis=0)
     _, spread, axes = np.linalg.svd(drawn - offset, full_matrices=False)
     kept = slice(None, SIGNATURE_DIMENSIONS)

@@ -4,7 +4,6 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,7 +14,7 @@ from brainmri.images.box import CropSettings
 from brainmri.images.decode import decode_gray
 from brainmri.images.prepare import prepare_image
 from brainmri.images.store import stored_rows
-from brainmri.sources.parallel import in_parallel
+from brainmri.sources.parallel import in_parallel, one_thread_each
 
 SCHEMA = pa.schema(
     [
@@ -97,14 +96,10 @@ def pack(raw: Path, paths: list[str], file, size: int, settings: CropSettings, w
         write_at(file.fileno(), packed, start + chunk[0][0] * size * size)
         return told
 
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # The images are spread over the cores already.
-    try:
+    with one_thread_each():
         return in_parallel(
             prepare_chunk, list(enumerate(paths)), workers=workers, description="crop", unit="image"
         )
-    finally:
-        cv2.setNumThreads(threads)
 
 
 def read_gray(file: Path) -> np.ndarray:

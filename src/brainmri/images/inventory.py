@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -25,7 +24,7 @@ from brainmri.images.header import (
 from brainmri.images.layout import LayoutSettings, Place, find_places, find_root
 from brainmri.images.remarks import SEPARATOR, joined
 from brainmri.sources.files import is_hidden, list_files
-from brainmri.sources.parallel import in_parallel
+from brainmri.sources.parallel import in_parallel, one_thread_each
 
 SCHEMA = pa.schema(
     [
@@ -142,31 +141,26 @@ def examine_all(
 ) -> dict[str, Finding]:
     """Look into every file, and tell which JPEGs the decoder mended in silence."""
     paths = sorted(places)
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # The files are spread over the cores already.
-    try:
-        with decoder_messages() as messages:
+    with one_thread_each(), decoder_messages() as messages:
 
-            def examine_chunk(chunk: list[str]) -> list[tuple[Finding, bool]]:
+        def examine_chunk(chunk: list[str]) -> list[tuple[Finding, bool]]:
+            before = messages.size()
+            found = [examine(raw, path, sizes[path], places[path].outside) for path in chunk]
+            # Other threads write to the same place: a message accuses the whole chunk.
+            accused = messages.size() > before
+            return [(finding, accused) for finding in found]
+
+        found = in_parallel(examine_chunk, paths, workers=workers, description="inventory", unit="file")
+        findings = {path: finding for path, (finding, _) in zip(paths, found, strict=True)}
+        for path, (finding, accused) in zip(paths, found, strict=True):
+            if accused and finding.status == "ok":
                 before = messages.size()
-                found = [examine(raw, path, sizes[path], places[path].outside) for path in chunk]
-                # Other threads write to the same place: a message accuses the whole chunk.
-                accused = messages.size() > before
-                return [(finding, accused) for finding in found]
-
-            found = in_parallel(examine_chunk, paths, workers=workers, description="inventory", unit="file")
-            findings = {path: finding for path, (finding, _) in zip(paths, found, strict=True)}
-            for path, (finding, accused) in zip(paths, found, strict=True):
-                if accused and finding.status == "ok":
-                    before = messages.size()
-                    examine(raw, path, sizes[path], outside=False)
-                    message = lost_pixels(messages.since(before))
-                    if message is not None:
-                        reason = f"pixels are lost: {message}"
-                        findings[path] = replace(finding, status="corrupt", reason=reason, pixel_sha256=None)
-            return findings
-    finally:
-        cv2.setNumThreads(threads)
+                examine(raw, path, sizes[path], outside=False)
+                message = lost_pixels(messages.since(before))
+                if message is not None:
+                    reason = f"pixels are lost: {message}"
+                    findings[path] = replace(finding, status="corrupt", reason=reason, pixel_sha256=None)
+        return findings
 
 
 def examine(raw: Path, path: str, size: int, outside: bool) -> Finding:

@@ -5,8 +5,9 @@ the work of one, start at once, and share the arrays that they fill.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from threadpoolctl import threadpool_limits
 
@@ -15,6 +16,23 @@ from brainmri.progress import progress
 
 # So many items a task: the queue costs nothing, and the last tasks still end together.
 CHUNK = 32
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Keep OpenCV and matrix products to the thread that calls them, where tasks fill the cores already.
+
+    Their own threads would compete with ours, and wait for each other.
+    """
+    import cv2  # Half a second that those who only hash files need not wait.
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def worker_count(workers: int) -> int:
@@ -58,8 +76,7 @@ def in_parallel(
     """
     chunks = [items[start : start + chunk] for start in range(0, len(items), chunk)]
     results = []
-    # One thread a task: those that a matrix product starts would compete with ours, and wait for each other.
-    with threadpool_limits(1), progress(total=len(items), description=description, unit=unit) as bar:
+    with progress(total=len(items), description=description, unit=unit) as bar:
         executor = ThreadPoolExecutor(worker_count(workers))
         try:
             for part, result in zip(chunks, executor.map(function, chunks), strict=True):
