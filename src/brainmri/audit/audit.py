@@ -87,7 +87,7 @@ def audit(
         packed = packed_images(images, usable)
         found, others = search_copies(packed, usable, workers=workers, folder=Path(duplicates).parent)
         pairs, kinds = joined(pairs, found), (*EXACT_KINDS, *SEARCHED_KINDS, NEIGHBOUR)
-    linking = pairs if neighbours else pairs[pairs["kind"] != NEIGHBOUR]
+    linking = pairs[is_linking(pairs, usable, neighbours)]
     grouped, weakest = group_table(usable, linking)
     config = {"kinds": kinds, "neighbours": neighbours}
     inputs = [inventory, *([] if images is None else [images])]
@@ -98,6 +98,16 @@ def audit(
         write_parquet(others, rejected, config=config, inputs=inputs, schema=DUPLICATES_SCHEMA)
     document = leak_counts(usable, pairs, grouped, weakest, kinds)
     write_json(document | shortcut_counts(inventory, grouped, images), output)
+
+
+def is_linking(pairs: pd.DataFrame, images: pd.DataFrame, neighbours: bool) -> np.ndarray:
+    """Tell which pairs put two images into one group: all copies, and neighbours if wished.
+
+    Where the source names the patients of both, neighbours tell nothing that it does not know better.
+    """
+    known = set(images.loc[images["patient_id"].notna(), "image_id"])
+    both_known = pairs["image_id_a"].isin(known) & pairs["image_id_b"].isin(known)
+    return (pairs["kind"].ne(NEIGHBOUR) | (neighbours & ~both_known)).to_numpy(bool)
 
 
 def usable_images(inventory: Path) -> pd.DataFrame:
