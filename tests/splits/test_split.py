@@ -31,6 +31,8 @@ def inventory_rows(patients=8, slices=4):
                         "source_split": "test" if number % 5 == 0 else "train",
                         "sha256": f"s{number}",
                         "pixel_sha256": f"p{number}",
+                        "width": 256,
+                        "height": 256,
                         "patient_id": f"{label}-{patient}",
                         "status": "ok",
                         "reason": None,
