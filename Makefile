@@ -32,7 +32,7 @@ lint: $(INSTALLED)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow
 
 format: $(INSTALLED)
-	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet . && $(BIN)/snakefmt --quiet Snakefile workflow
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet . && $(BIN)/snakefmt Snakefile workflow
 
 # Needs uv; the lock names packages and digests, never an index.
 lock:

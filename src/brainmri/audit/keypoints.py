@@ -33,6 +33,8 @@ class Keypoints:
 
     def __init__(self, count: int, folder: Path | None = None):
         kind = np.dtype([("place", np.float32, 2), ("descriptor", np.uint8, DESCRIPTOR)])
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (lives as long as the object)
         self._stored = np.memmap(self._file, kind, "w+", shape=(max(count, 1), FEATURES))
         self._found = np.zeros(count, np.int32)
