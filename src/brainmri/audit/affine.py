@@ -16,6 +16,8 @@ from brainmri.sources.parallel import in_parallel, one_thread_each
 
 # A copy: correlation of the detail, and of the grain, after alignment. Measured: docs/design.md, "Copies".
 COPY_DETAIL, COPY_GRAIN = 0.95, 0.78
+# Where one of the originals is so much smaller than 256 pixels, anatomy enters the grain: it must agree more.
+COARSE, COARSE_GRAIN = 1.25, 0.85
 # An alignment that moves no corner farther than this (pixels of 128) is a mere turn.
 TURN_REACH = 1.5
 # A neighbour: correlation of the gray values, and how little the head may be rotated (degrees), zoomed, and
@@ -116,7 +118,7 @@ def judged_pair(
     shared = 0.0
     if alignment.detail >= COPY_DETAIL:
         shared = grain(*images, matrix, coarseness)
-        if shared >= COPY_GRAIN:
+        if shared >= (COARSE_GRAIN if coarseness > COARSE else COPY_GRAIN):
             is_turn = distance_to_turn(matrix, warp.turn, FEATURE_SIZE) <= TURN_REACH
             kind = kind_of(warp.turn) if is_turn else "affine"
             return AlignedPair(a, b, kind, warp.turn, alignment.detail, shared, matrix)
