@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from brainmri.audit.affine import AlignedPair, aligned_pairs
-from brainmri.audit.copies import ALL_PAIRS_UP_TO
+from brainmri.audit.copies import ALL_PAIRS_UP_TO, pairs_by_value
 from brainmri.audit.keypoints import FEATURE_SIZE, resized
 from brainmri.audit.similar import confirmed_pairs
 from brainmri.audit.turns import TURNS, kind_of
@@ -72,6 +72,10 @@ def search_copies(
     )
     sizes = table[["width", "height"]].to_numpy()[first_of_rank]
     known = set(zip(a.tolist(), b.tolist(), strict=True))
+    # One picture in two sets is a pair of equal images: known, and told elsewhere.
+    digests = table["pixel_sha256"].to_numpy(str)[first_of_rank]
+    known |= set(zip(*(rows.tolist() for rows in pairs_by_value(pd.Series(digests))), strict=True))
+    plain = plain[digests[plain["a"]] != digests[plain["b"]]]
     aligned = as_table(aligned_pairs(distinct, sizes, known, set_of, workers, folder))
     is_told = aligned["kind"] != "rejected"
     rejected = aligned[~is_told].nlargest(REJECTED_KEPT, "similarity", keep="all")
