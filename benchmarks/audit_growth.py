@@ -80,10 +80,10 @@ def table(results: dict[str, dict]) -> str:
     before = None
     for size in sorted(set(results) - {str(START)}, key=int):
         audit, files, decode = results[size]["audit"], results[size]["files"], results[size]["decode_cpu"]
-        cpu, wall, peak = (audit[name] - start[name] for name in ("cpu", "wall", "peak_mib"))
+        cpu, peak = (audit[name] - start[name] for name in ("cpu", "peak_mib"))
         exponent = "" if before is None else f"{log(cpu / before[1]) / log(files / before[0]):.2f}"
         lines.append(
-            f"| {files} | {cpu / decode:.2f} | {wall / decode:.2f} | {exponent} "
+            f"| {files} | {cpu / decode:.2f} | {audit['wall'] / decode:.2f} | {exponent} "
             f"| {audit['peak_mib']:.0f} | {peak * 1024 / files:.1f} |"
         )
         before = files, cpu
