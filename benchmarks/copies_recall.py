@@ -34,8 +34,8 @@ from pair_scores import (
 from stages import audited, prepared
 from warped_sets import ROTATIONS, ZOOMS, curve_set, distinct_images, phantom_set, warped_set, written
 
-from brainmri.evaluation.bootstrap import wilson_interval
 from brainmri.images.decode import decode_gray
+from brainmri.intervals import wilson_interval
 from brainmri.reporting.style import INK, add_title, figure_style, new_figure, save_figure, text_colour_on
 
 PICTURE_HEIGHT = 384

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from brainmri.artefacts import read_parquet, write_parquet
-from brainmri.audit.audit import audit
+from brainmri.audit.audit import audit, group_table
 
 COLUMNS = ["image_id", "label", "source_split", "sha256", "pixel_sha256", "patient_id", "status"]
 SIZE = {"width": 256, "height": 256}
@@ -101,3 +101,24 @@ def test_a_value_shared_by_very_many_images_gives_a_star_not_all_pairs(audited):
     pairs, groups, _ = audited(rows)
     assert len(pairs) == 499
     assert groups["group_size"].eq(500).all()
+
+
+@pytest.mark.parametrize(
+    ("patients", "datasets", "groups"),
+    [
+        ((None, None), None, 1),  # No names: the neighbours are all there is to go by.
+        (("A", None), None, 1),
+        (("A", "B"), None, 2),  # The source knows better.
+        (("A", "B"), ("north", "north"), 2),
+        (("north/A", "south/B"), ("north", "south"), 1),  # Two sources may name one patient differently.
+    ],
+)
+def test_neighbours_link_where_no_source_names_both_patients(patients, datasets, groups):
+    images = pd.DataFrame({"image_id": ["a", "b"], "label": "glioma", "patient_id": patients})
+    images = images if datasets is None else images.assign(dataset=datasets)
+    pair = {"image_id_a": "a", "image_id_b": "b", "similarity": 0.97}
+    for kind, expected in (("neighbour", groups), ("near", 1)):
+        table, _ = group_table(images, pd.DataFrame([{**pair, "kind": kind}]))
+        assert table["group_id"].nunique() == expected
+    table, _ = group_table(images, pd.DataFrame([{**pair, "kind": "near"}]), unlinked=["near"])
+    assert table["group_id"].nunique() == 2

@@ -15,9 +15,9 @@ from brainmri.evaluation.bootstrap import (
     percentile_interval,
     proportion_interval,
     resampled_weights,
-    wilson_interval,
 )
 from brainmri.evaluation.metrics import overall_metrics
+from brainmri.intervals import wilson_interval
 
 
 def all_weights(strata, resamples=500, seed=0):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from brainmri.audit.alignment import Alignment, align, grain
+from brainmri.audit.alignment import GRAIN_SIZE, Alignment, align, grain
+from brainmri.audit.copies import NEIGHBOUR
 from brainmri.audit.keypoints import FEATURE_SIZE, Keypoints, find_keypoints
 from brainmri.audit.partners import partner_pairs
 from brainmri.audit.signatures import signatures
@@ -99,7 +100,7 @@ def aligned_pairs(
             both = (images[a], images[b])
             alignment = align(both, (a, b), keypoints, is_mirrored)
             # An enlarged image holds no finer texture than it had before.
-            coarseness = float(np.clip(max(256 / sizes[a].min(), 256 / sizes[b].min()), 1, 2))
+            coarseness = float(np.clip(max(GRAIN_SIZE / sizes[row].min() for row in (a, b)), 1, 2))
             judged.append(alignment and judged_pair(a, b, both, alignment, coarseness))
         return judged
 
@@ -128,7 +129,7 @@ def judged_pair(
         and max(abs(zoom - 1) for zoom in warp.zoom) <= NEIGHBOUR_ZOOM
         and np.hypot(*warp.shift) <= NEIGHBOUR_SHIFT
     ):
-        return AlignedPair(a, b, "neighbour", warp.turn, alignment.brightness, shared, matrix)
+        return AlignedPair(a, b, NEIGHBOUR, warp.turn, alignment.brightness, shared, matrix)
     if alignment.detail >= TOLD_DETAIL:
         return AlignedPair(a, b, "rejected", warp.turn, alignment.detail, shared, matrix)
     return None

@@ -1,5 +1,6 @@
 """The stage `audit`: which images are copies of which, and what that does to the source's own split."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -7,17 +8,15 @@ import pandas as pd
 import pyarrow as pa
 
 from brainmri.artefacts import read_parquet, write_json, write_parquet
-from brainmri.audit.copies import exact_copies
-from brainmri.audit.groups import group_ids, links_by_value, weakest_links
+from brainmri.audit.copies import EXACT_KINDS, NEIGHBOUR, exact_copies
+from brainmri.audit.groups import group_ids, is_linking, links_by_value, weakest_links
 from brainmri.audit.leaks import leak_counts
 from brainmri.audit.search import search_copies
 from brainmri.audit.shortcuts import shortcut_counts
 from brainmri.errors import BrainmriError
 from brainmri.images.store import open_images
 
-EXACT_KINDS = ("bytes", "pixels")
 SEARCHED_KINDS = ("near", "mirrored", "rotated", "affine")
-NEIGHBOUR = "neighbour"
 
 DUPLICATES_SCHEMA = pa.schema(
     [
@@ -87,8 +86,7 @@ def audit(
         packed = packed_images(images, usable)
         found, others = search_copies(packed, usable, workers=workers, folder=Path(duplicates).parent)
         pairs, kinds = joined(pairs, found), (*EXACT_KINDS, *SEARCHED_KINDS, NEIGHBOUR)
-    linking = pairs[is_linking(pairs, usable, neighbours)]
-    grouped, weakest = group_table(usable, linking)
+    grouped, weakest = group_table(usable, pairs, unlinked=() if neighbours else (NEIGHBOUR,))
     config = {"kinds": kinds, "neighbours": neighbours}
     inputs = [inventory, *([] if images is None else [images])]
     write_parquet(pairs, duplicates, config=config, inputs=inputs, schema=DUPLICATES_SCHEMA)
@@ -98,16 +96,6 @@ def audit(
         write_parquet(others, rejected, config=config, inputs=inputs, schema=DUPLICATES_SCHEMA)
     document = leak_counts(usable, pairs, grouped, weakest, kinds)
     write_json(document | shortcut_counts(inventory, grouped, images), output)
-
-
-def is_linking(pairs: pd.DataFrame, images: pd.DataFrame, neighbours: bool) -> np.ndarray:
-    """Tell which pairs put two images into one group: all copies, and neighbours if wished.
-
-    Where the source names the patients of both, neighbours tell nothing that it does not know better.
-    """
-    known = set(images.loc[images["patient_id"].notna(), "image_id"])
-    both_known = pairs["image_id_a"].isin(known) & pairs["image_id_b"].isin(known)
-    return (pairs["kind"].ne(NEIGHBOUR) | (neighbours & ~both_known)).to_numpy(bool)
 
 
 def usable_images(inventory: Path) -> pd.DataFrame:
@@ -135,14 +123,18 @@ def joined(exact: pd.DataFrame, found: pd.DataFrame | None = None) -> pd.DataFra
     return pairs.sort_values(["image_id_a", "image_id_b"], ignore_index=True)
 
 
-def group_table(images: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def group_table(
+    images: pd.DataFrame, pairs: pd.DataFrame, unlinked: Collection[str] = ()
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return `groups.parquet`, one row an image, and the weakest link of each group.
 
-    What `pairs` link, and one patient's images, are in one group. `label_conflict` marks an image one of
-    whose copies (neighbours are none) carries another label; `weakest_link` is the similarity that holds the
-    group together, 1 where patient or equality do, null for an image alone. The weakest links are indexed by
-    group: `link` (row of `pairs`, -1 where it is the patient) and `similarity`.
+    What `pairs` link, and one patient's images, are in one group; pairs of a kind in `unlinked` link nothing.
+    `label_conflict` marks an image one of whose copies (neighbours are none) carries another label;
+    `weakest_link` is the similarity that holds the group together, 1 where patient or equality do, null for
+    an image alone. The weakest links are indexed by group: `link` (row label in `pairs`, -1 where it is the
+    patient) and `similarity`.
     """
+    pairs = pairs[is_linking(pairs, images, unlinked)]
     position = pd.Series(np.arange(len(images)), index=images["image_id"])
     a, b = (position.loc[pairs[side]].to_numpy() for side in ("image_id_a", "image_id_b"))
     labels = images["label"].to_numpy()

@@ -3,6 +3,9 @@
 import numpy as np
 import pandas as pd
 
+# Kinds of pairs: equal files or pixels need no comparison; neighbouring slices of one head are no copies.
+EXACT_KINDS = ("bytes", "pixels")
+NEIGHBOUR = "neighbour"
 # A value shared by more rows than this gives a star of pairs around its first row, not all pairs:
 # 10 000 black images are 50 million pairs and tell nothing more.
 ALL_PAIRS_UP_TO = 200

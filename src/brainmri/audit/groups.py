@@ -1,9 +1,13 @@
 """Groups of images that must stay on one side of a split: one patient's, and all copies of a picture."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+
+from brainmri.audit.copies import NEIGHBOUR
 
 
 def group_ids(image_ids: pd.Series, links: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
@@ -39,6 +43,28 @@ def links_by_value(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     known = np.flatnonzero(codes >= 0)
     _, first = np.unique(codes[known], return_index=True)
     return known, known[first][codes[known]]
+
+
+def is_linking(pairs: pd.DataFrame, images: pd.DataFrame, unlinked: Collection[str]) -> np.ndarray:
+    """Tell which pairs put two images into one group: all but some kinds, and neighbours of known patients.
+
+    Where one source names the patients of both images, neighbours tell nothing that it does not know better.
+
+    Parameters
+    ----------
+    pairs
+        `image_id_a`, `image_id_b`, `kind`.
+    images
+        `image_id`, `patient_id`; `dataset` where several sets are pooled: names of patients hold within one.
+    unlinked
+        Kinds that link nothing.
+    """
+    source = images["dataset"] if "dataset" in images else pd.Series("", images.index)
+    naming = source.where(images["patient_id"].notna()).set_axis(images["image_id"])
+    ends = [naming.reindex(pairs[side]).to_numpy(object) for side in ("image_id_a", "image_id_b")]
+    both_known = pd.notna(ends[0]) & (ends[0] == ends[1])
+    is_moot = both_known & pairs["kind"].eq(NEIGHBOUR).to_numpy()
+    return ~(is_moot | pairs["kind"].isin(list(unlinked)).to_numpy())
 
 
 def weakest_links(links: pd.DataFrame, group: np.ndarray) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from brainmri.audit.copies import NEIGHBOUR
+
 PLAIN = ("bytes", "pixels", "near")
 # Which kinds count as a copy, by the name of the count.
 COUNTED = {
@@ -37,7 +39,7 @@ def leak_counts(
     source = [end["source_split"] for end in ends]
     across = (source[0] != source[1]) & source[0].notna() & source[1].notna()
     conflicts = grouped[grouped["label_conflict"]]
-    is_conflict = pairs["kind"].ne("neighbour") & (ends[0]["label"] != ends[1]["label"])
+    is_conflict = pairs["kind"].ne(NEIGHBOUR) & (ends[0]["label"] != ends[1]["label"])
     is_conflict &= ends[0]["label"].notna() & ends[1]["label"].notna()
     return {
         "kinds_searched": list(kinds),
@@ -59,9 +61,9 @@ def leak_counts(
             if name == "without_mirrors" or set(counted) <= set(kinds)
         },
         "test_images_with_train_neighbour": test_images_with_train_copy(
-            facts, ends, across & pairs["kind"].eq("neighbour")
+            facts, ends, across & pairs["kind"].eq(NEIGHBOUR)
         )
-        if "neighbour" in kinds
+        if NEIGHBOUR in kinds
         else None,
         "label_conflicts": {
             "images": len(conflicts),

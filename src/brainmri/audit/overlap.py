@@ -7,7 +7,7 @@ import pandas as pd
 
 from brainmri.artefacts import write_parquet
 from brainmri.audit.audit import DUPLICATES_SCHEMA, joined, packed_images, usable_images
-from brainmri.audit.copies import exact_copies
+from brainmri.audit.copies import NEIGHBOUR, exact_copies
 from brainmri.audit.search import search_copies
 from brainmri.errors import BrainmriError
 
@@ -49,7 +49,7 @@ def overlap(inventories: list[Path], images: list[Path], output: Path, workers: 
     )
     pairs = joined(exact_overlap(*tables), found)
     write_parquet(pairs, output, config={}, inputs=[*inventories, *images], schema=DUPLICATES_SCHEMA)
-    copies = pairs[pairs["kind"] != "neighbour"]
+    copies = pairs[pairs["kind"] != NEIGHBOUR]
     counts = [copies[side].nunique() for side in ("image_id_a", "image_id_b")]
     told = [f"{count} of {len(table)}" for count, table in zip(counts, tables, strict=True)]
     print(f"overlap: {told[0]} images of the first set have a copy in the second, {told[1]} the other way")
@@ -58,7 +58,10 @@ def overlap(inventories: list[Path], images: list[Path], output: Path, workers: 
 def exact_overlap(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """Return the pairs across two inventories that are equal by bytes or pixels."""
     # Names are unique within a set alone, so both get a mark that is taken off again.
-    marked = [table.assign(image_id=mark + table["image_id"]) for mark, table in zip("01", (first, second))]  # noqa: B905
+    marked = [
+        table.assign(image_id=mark + table["image_id"])
+        for mark, table in zip("01", (first, second), strict=True)
+    ]
     pairs = exact_copies(pd.concat(marked, ignore_index=True))
     sides = [pairs[side].str for side in ("image_id_a", "image_id_b")]
     pairs = pairs.assign(image_id_a=sides[0][1:], image_id_b=sides[1][1:])

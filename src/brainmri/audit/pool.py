@@ -83,7 +83,7 @@ def pool(
     found = joined([*duplicates, *overlaps], [*zip(members, members, strict=True), *by_two], prefixed_pairs)
     found = found.sort_values(["image_id_a", "image_id_b", "kind"], ignore_index=True)
     refuse_unknown_images(found, usable, dataset)
-    grouped, weakest = group_table(usable, found[~found["kind"].isin(unlinked or [])])
+    grouped, weakest = group_table(usable, found, unlinked or ())
     others = joined(rejections, [*zip(members, members, strict=True)], prefixed_pairs)
     counts = leak_counts(usable, found, grouped, weakest, kinds_searched(audits))
     counts["between_datasets"] = counts_between(found, usable, by_two)

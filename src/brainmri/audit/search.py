@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from brainmri.audit.affine import AlignedPair, aligned_pairs
-from brainmri.audit.copies import ALL_PAIRS_UP_TO, pairs_by_value
+from brainmri.audit.copies import ALL_PAIRS_UP_TO, NEIGHBOUR, pairs_by_value
 from brainmri.audit.keypoints import FEATURE_SIZE, resized
 from brainmri.audit.similar import confirmed_pairs
 from brainmri.audit.turns import TURNS, kind_of
@@ -94,7 +94,7 @@ def as_table(pairs: list[AlignedPair]) -> pd.DataFrame:
 
 def has_matrix(pair: AlignedPair) -> bool:
     """Tell whether the transform of a pair is more than a turn."""
-    return pair.kind in ("affine", "neighbour", "rejected")
+    return pair.kind in ("affine", NEIGHBOUR, "rejected")
 
 
 def expanded(pairs: pd.DataFrame, rank: np.ndarray) -> pd.DataFrame:

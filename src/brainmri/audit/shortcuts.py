@@ -8,6 +8,7 @@ import pandas as pd
 from brainmri.artefacts import read_parquet
 from brainmri.images.box import CropSettings, find_box
 from brainmri.images.store import open_images
+from brainmri.intervals import wilson_interval
 
 FOLDS = 5
 TREES = 100
@@ -15,8 +16,6 @@ SEED = 0
 # Images that a leaf of a tree holds at least: fewer, and single files are learned by heart.
 LEAF_OF_FOREST, LEAF_OF_FEATURE = 2, 5
 BOX = ("box_left", "box_top", "box_right", "box_bottom", "box_area")
-# The normal quantile of a 95 % interval.
-Z = 1.959964
 
 
 def shortcut_counts(inventory: Path, grouped: pd.DataFrame, images: Path | None) -> dict:
@@ -167,6 +166,4 @@ def grouped_interval(correct: np.ndarray, group: np.ndarray) -> tuple[float, flo
     # The variance of a ratio of group totals; where all answers agree, a group counts as one image.
     variance = count / max(count - 1, 1) * np.sum(spread**2) / len(correct) ** 2
     size = min(share * (1 - share) / variance, len(correct)) if variance > 0 else count
-    centre = (share + Z**2 / (2 * size)) / (1 + Z**2 / size)
-    half = Z * np.sqrt(share * (1 - share) / size + Z**2 / (4 * size**2)) / (1 + Z**2 / size)
-    return float(max(centre - half, 0)), float(min(centre + half, 1))
+    return wilson_interval(float(share), float(size))

@@ -76,9 +76,11 @@ def between_originals(
     matrix: np.ndarray, side: int, size_a: tuple[float, float], size_b: tuple[float, float]
 ) -> np.ndarray:
     """Return a map (2, 3) between squares as the map between the originals, of (width, height) pixels."""
+    to_a, to_b = (squeeze_matrix(*size, side) for size in (size_a, size_b))
+    return (np.linalg.inv(to_b) @ np.vstack([matrix, [0, 0, 1]]) @ to_a)[:2]
 
-    def squeeze(size):
-        x, y = side / size[0], side / size[1]
-        return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
 
-    return (np.linalg.inv(squeeze(size_b)) @ np.vstack([matrix, [0, 0, 1]]) @ squeeze(size_a))[:2]
+def squeeze_matrix(width: float, height: float, side: int) -> np.ndarray:
+    """Return the matrix (3, 3) from pixels of an original to those of its square; centres stay centres."""
+    x, y = side / width, side / height
+    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])

@@ -26,7 +26,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm, t
 
-LEVEL = 0.95  # of every interval
+from brainmri.intervals import LEVEL, wilson_interval
+
 CHUNK = 2_000_000  # weights held at once: 16 MB
 NO_VARIANCE = 1e-20  # what rounding leaves of zero
 
@@ -125,24 +126,6 @@ def resampled_weights(strata: np.ndarray, resamples: int, seed: int) -> Iterator
                 times = np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size)
                 weights[:, groups] = times * (size / (size - 1))
         yield weights
-
-
-def wilson_interval(share: float, size: float, level: float = LEVEL) -> tuple[float, float]:
-    """Return Wilson's score interval of a proportion.
-
-    Parameters
-    ----------
-    share
-        The proportion observed, 0 to 1.
-    size
-        Number of independent observations behind it; need not be whole.
-    level
-        Confidence level.
-    """
-    z = norm.ppf((1 + level) / 2)
-    centre = (share + z**2 / (2 * size)) / (1 + z**2 / size)
-    half = z / (1 + z**2 / size) * np.sqrt(share * (1 - share) / size + z**2 / (4 * size**2))
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
 
 
 def effective_size(value: float, variance: float, groups: float, freedom: int) -> float:

@@ -7,20 +7,19 @@ import numpy as np
 from brainmri.artefacts import read_json, write_json
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.bootstrap import (
-    LEVEL,
     Grouping,
     bounded_interval,
     grouping_of,
     percentile_interval,
     proportion_interval,
     resampled_weights,
-    wilson_interval,
 )
 from brainmri.evaluation.calibration import area_under_risk_coverage, calibration_error, reliability
 from brainmri.evaluation.metrics import class_metrics, confusion_counts, overall_metrics
 from brainmri.evaluation.predictions import PARTS, Predictions, read_predictions
 from brainmri.evaluation.probabilities import brier_scores, log_losses, softmax
 from brainmri.evaluation.scores import class_scores, overall_scores
+from brainmri.intervals import LEVEL, wilson_interval
 
 LOSSES = ("log_loss", "brier")
 SURE = 0.9  # confidence over which an error is one that nobody would look for

@@ -3,11 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from brainmri.audit.copies import EXACT_KINDS, NEIGHBOUR
 from brainmri.reporting.copy_words import KIND_TITLES
-
-# Equal files need no threshold: they cannot be weak.
-EXACT_KINDS = ("bytes", "pixels")
-NEIGHBOUR = "neighbour"
 
 
 def described(pairs: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
@@ -64,6 +61,7 @@ def conflicting_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
 
 def weakest_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return confirmed copies that are not equal, the least similar first, one of each group."""
+    # Equal files need no threshold: they cannot be weak.
     found = pairs[~pairs["kind"].isin([*EXACT_KINDS, NEIGHBOUR])]
     return one_of_each_group(found.sort_values("similarity", kind="stable"))
 

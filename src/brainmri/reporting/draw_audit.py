@@ -21,6 +21,14 @@ from brainmri.reporting.copy_sheets import GROUPS, PAIRS, groups_figure, pairs_f
 from brainmri.reporting.style import figure_style, save_figure
 
 COLOURS = 96
+# What each sheet shows, and what it says where there is nothing to show.
+WORDS = {
+    "across": ("copies across training and test", "No copy lies across the source's parts."),
+    "conflicts": ("copies that carry two labels", "No two copies carry different labels."),
+    "weakest": ("the confirmed copies of least similarity", "Only equal files were found: none is weak."),
+    "rejected": ("the most similar pairs not taken for copies", "No pair came near."),
+    "neighbours": ("neighbouring slices, probably of one patient", "No neighbouring slices were found."),
+}
 FACTS = ["image_id", "label", "source_split", "patient_id", "width", "height", "status"]
 
 
@@ -81,44 +89,21 @@ def draw_audit(
             f"{images} holds {len(packed)} images, {groups} lists {len(facts)}: run the stage audit again."
         )
     pairs = described_pairs(duplicates, facts)
-    looked_at = described_pairs(rejected, facts)
-    found_across, found_conflicts = across_pairs(pairs, seed), one_of_each_group(conflicting_pairs(pairs))
-    found_weakest, found_rejected = weakest_pairs(pairs), strongest_rejected_pairs(looked_at)
-    found_neighbours = neighbour_pairs(pairs, PAIRS)
-    sheets = [
-        (
-            across,
-            found_across,
-            "copies across training and test",
-            "No copy lies across the source's parts.",
-        ),
-        (conflicts, found_conflicts, "copies that carry two labels", "No two copies carry different labels."),
-        (
-            weakest,
-            found_weakest,
-            "the confirmed copies of least similarity",
-            "Only equal files were found: none is weak.",
-        ),
-        (
-            strongest_rejected,
-            found_rejected,
-            "the most similar pairs not taken for copies",
-            "No pair came near.",
-        ),
-        (
-            neighbours,
-            found_neighbours,
-            "neighbouring slices, probably of one patient",
-            "No neighbouring slices were found.",
-        ),
-    ]
+    sheets = {
+        "across": (across, across_pairs(pairs, seed)),
+        "conflicts": (conflicts, one_of_each_group(conflicting_pairs(pairs))),
+        "weakest": (weakest, weakest_pairs(pairs)),
+        "rejected": (strongest_rejected, strongest_rejected_pairs(described_pairs(rejected, facts))),
+        "neighbours": (neighbours, neighbour_pairs(pairs, PAIRS)),
+    }
     with figure_style():
         members = largest_members(facts)
         figure = groups_figure(
             f"{dataset}: the largest groups", members, packed, "No two images belong together."
         )
         save_figure(figure, largest_groups, colours=COLOURS)
-        for path, found, what, none in sheets:
+        for name, (path, found) in sheets.items():
+            what, none = WORDS[name]
             figure = pairs_figure(f"{dataset}: {what}", found.head(PAIRS), packed, none)
             save_figure(figure, path, colours=COLOURS)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from brainmri.audit.turns import TURNS
-from brainmri.audit.warps import turn_matrix
+from brainmri.audit.warps import squeeze_matrix, turn_matrix
 from brainmri.errors import BrainmriError
 
 # Gray levels of difference that are drawn brightest: copies differ by a few.
@@ -55,12 +55,6 @@ def packed_matrix(pair: pd.Series, size: int) -> np.ndarray:
     original = np.vstack([np.array(json.loads(text), float).reshape(2, 3), [0, 0, 1]])
     to_a, to_b = (squeeze_matrix(pair[f"width_{side}"], pair[f"height_{side}"], size) for side in "ab")
     return (to_b @ original @ np.linalg.inv(to_a))[:2]
-
-
-def squeeze_matrix(width: float, height: float, size: int) -> np.ndarray:
-    """Return the matrix (3, 3) from pixels of an original to those of its square; centres stay centres."""
-    x, y = size / width, size / height
-    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
 
 
 def difference(a: np.ndarray, b: np.ndarray, seen: np.ndarray) -> np.ma.MaskedArray:

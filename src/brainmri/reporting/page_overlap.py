@@ -1,6 +1,7 @@
 """What the page says of images that two data sets share, as plain dictionaries."""
 
 from brainmri.artefacts import read_parquet
+from brainmri.audit.copies import NEIGHBOUR
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.numbers import percent
 from brainmri.study import Study
@@ -20,7 +21,7 @@ def overlap_rows(study: Study, artefacts: Artefacts) -> list[dict]:
     for names in study.overlapping_pairs():
         path = study.overlap_path(*names)
         pairs = read_parquet(path, ["image_id_a", "image_id_b", "kind"])
-        is_copy = pairs["kind"] != "neighbour"
+        is_copy = pairs["kind"] != NEIGHBOUR
         for side, name, other in zip(("image_id_a", "image_id_b"), names, names[::-1], strict=True):
             inventory = read_parquet(study.data_folder(name) / "inventory.parquet", ["status"])
             usable = int((inventory["status"] == "ok").sum())

@@ -1,0 +1,28 @@
+"""Wilson's interval of a proportion.
+
+E. B. Wilson, "Probable inference, the law of succession, and statistical inference", J. Am. Stat. Assoc.
+22, 1927.
+"""
+
+import numpy as np
+from scipy.stats import norm
+
+LEVEL = 0.95  # of every interval
+
+
+def wilson_interval(share: float, size: float, level: float = LEVEL) -> tuple[float, float]:
+    """Return Wilson's score interval of a proportion.
+
+    Parameters
+    ----------
+    share
+        The proportion observed, 0 to 1.
+    size
+        Number of independent observations behind it; need not be whole.
+    level
+        Confidence level.
+    """
+    z = norm.ppf((1 + level) / 2)
+    centre = (share + z**2 / (2 * size)) / (1 + z**2 / size)
+    half = z / (1 + z**2 / size) * np.sqrt(share * (1 - share) / size + z**2 / (4 * size**2))
+    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
