@@ -8,6 +8,13 @@ from typing import Literal
 
 from brainmri.mapping import settings_from
 from brainmri.models.settings import CnnSettings, Design, HeadSettings, require
+from brainmri.training.settings import (
+    CheckpointSettings,
+    EarlyStoppingSettings,
+    LinearProbeSettings,
+    OptimizerSettings,
+    ScheduleSettings,
+)
 
 __all__ = [
     "AugmentSettings",
@@ -15,132 +22,12 @@ __all__ = [
     "CnnSettings",
     "EarlyStoppingSettings",
     "HeadSettings",
+    "LinearProbeSettings",
     "OptimizerSettings",
     "Recipe",
     "ScheduleSettings",
     "recipe_from",
 ]
-
-Monitor = Literal["val_loss", "val_accuracy", "val_macro_f1"]
-
-
-@dataclass(frozen=True)
-class OptimizerSettings:
-    """How weights are updated. Biases and the weights of normalisation layers never decay.
-
-    Parameters
-    ----------
-    name
-        `adam` (decay added to the gradient), `adamw` (decoupled decay) or `sgd`.
-    learning_rate
-        Of the head; of the body too where `body_learning_rate` is null.
-    body_learning_rate
-        Of the body, for fine-tuning at a lower rate than the head's.
-    weight_decay
-        Decay of the weights.
-    momentum
-        Of `sgd`.
-    """
-
-    name: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: float = 0.001
-    body_learning_rate: float | None = None
-    weight_decay: float = 0.0
-    momentum: float = 0.9
-
-    def __post_init__(self):
-        names = ("adam", "adamw", "sgd")
-        require(self.name in names, "optimizer.name", self.name, ", ".join(names))
-        require(0 < self.learning_rate < 100, "optimizer.learning_rate", self.learning_rate, "above 0")
-        body = self.body_learning_rate
-        require(body is None or 0 < body < 100, "optimizer.body_learning_rate", body, "above 0, or null")
-        require(0 <= self.weight_decay < 100, "optimizer.weight_decay", self.weight_decay, "0 or more")
-        require(0 <= self.momentum < 1, "optimizer.momentum", self.momentum, "0 up to, not including, 1")
-
-
-@dataclass(frozen=True)
-class ScheduleSettings:
-    """How the learning rates change over the epochs.
-
-    Parameters
-    ----------
-    name
-        `constant`; `step`: times `factor` every `step_epochs`; `plateau`: times `factor` when `monitor` has
-        not improved for more than `patience` epochs; `cosine`: half a cosine down to
-        `minimum_learning_rate`, batch by batch (Loshchilov & Hutter 2017, without restarts).
-    step_epochs
-        Epochs between two steps of `step`.
-    factor
-        What `step` and `plateau` multiply the rates by.
-    patience
-        Epochs without improvement that `plateau` tolerates.
-    warmup_epochs
-        Epochs, or a part of one, over which any schedule first rises linearly from zero, batch by batch.
-    minimum_learning_rate
-        No rate falls below it (warm-up apart).
-    monitor
-        What `plateau` watches.
-    """
-
-    name: Literal["constant", "step", "plateau", "cosine"] = "constant"
-    step_epochs: int = 4
-    factor: float = 0.1
-    patience: int = 5
-    warmup_epochs: float = 0.0
-    minimum_learning_rate: float = 0.0
-    monitor: Monitor = "val_loss"
-
-    def __post_init__(self):
-        names = ("constant", "step", "plateau", "cosine")
-        require(self.name in names, "schedule.name", self.name, ", ".join(names))
-        require(self.step_epochs >= 1, "schedule.step_epochs", self.step_epochs, "1 or more")
-        require(0 < self.factor <= 1, "schedule.factor", self.factor, "above 0, up to 1")
-        require(self.patience >= 0, "schedule.patience", self.patience, "0 or more")
-        require(self.warmup_epochs >= 0, "schedule.warmup_epochs", self.warmup_epochs, "0 or more")
-        lowest = self.minimum_learning_rate
-        require(lowest >= 0, "schedule.minimum_learning_rate", lowest, "0 or more")
-        check_monitor("schedule.monitor", self.monitor)
-
-
-@dataclass(frozen=True)
-class EarlyStoppingSettings:
-    """When to stop before the last epoch.
-
-    Parameters
-    ----------
-    monitor
-        What is watched.
-    patience
-        Epochs in a row without improvement after which training stops.
-    minimum_delta
-        A smaller change is no improvement.
-    """
-
-    monitor: Monitor = "val_loss"
-    patience: int = 5
-    minimum_delta: float = 0.0
-
-    def __post_init__(self):
-        check_monitor("early_stopping.monitor", self.monitor)
-        require(self.patience >= 1, "early_stopping.patience", self.patience, "1 or more")
-        require(self.minimum_delta >= 0, "early_stopping.minimum_delta", self.minimum_delta, "0 or more")
-
-
-@dataclass(frozen=True)
-class CheckpointSettings:
-    """Which epoch's weights are kept.
-
-    Parameters
-    ----------
-    monitor
-        The epoch that was best by this; `last` keeps the last epoch's weights, as some published systems
-        did (nothing on the validation part chooses them then).
-    """
-
-    monitor: Literal["val_loss", "val_accuracy", "val_macro_f1", "last"] = "val_loss"
-
-    def __post_init__(self):
-        check_monitor("checkpoint.monitor", self.monitor, "last")
 
 
 @dataclass(frozen=True)
@@ -214,7 +101,12 @@ class Recipe(Design):
     epochs
         Passes over the training part, at most.
     batch_size
-        Images a step.
+        Images behind each step of the optimiser.
+    micro_batch
+        Images that go through the network at a time; their gradients are added up until `batch_size` is
+        reached. null: all at once, as long as the memory lasts (it is halved where not).
+    linear_probe
+        Training of the head alone before.
     optimizer
         How weights are updated.
     schedule
@@ -230,17 +122,29 @@ class Recipe(Design):
         Share of the target spread evenly over the classes (Szegedy 2016).
     class_weights
         `balanced` weighs each class in the loss by the inverse of its frequency in the training part.
+    ema
+        Decay, a step, of the moving average of the weights (Polyak 1992) that is validated and kept in place
+        of the last weights; it starts quick and slows down to this. null: no average.
     gradient_clip
         Largest norm of the gradient of all weights together; null: unlimited.
     precision
-        Of the arithmetic in training. `auto`: 16 bit where that is faster by rule (see
-        `brainmri.training.precision`), else fp32.
+        Of the arithmetic in training. `auto` tries on the device what is fastest (see
+        `brainmri.training.arithmetic`); `tf32` is fp32 with shortened products, on CUDA.
+    layout
+        Whether the channels of an image lie together in memory: `auto`, `channels_last`, `contiguous`.
+    compile
+        Whether `torch.compile` turns the network into code of its own; `auto`: on a GPU where the training
+        is long enough to pay for it.
+    deterministic
+        On a GPU too the same bits every time, at some cost in speed. A CPU always gives the same bits.
     """
 
     freeze_body: bool = False
     freeze_batch_norm: bool = False
     epochs: int = 12
     batch_size: int = 32
+    micro_batch: int | None = None
+    linear_probe: LinearProbeSettings = field(default_factory=LinearProbeSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     early_stopping: EarlyStoppingSettings | None = None
@@ -248,8 +152,12 @@ class Recipe(Design):
     augment: Literal["none", "standard"] | AugmentSettings = "none"
     label_smoothing: float = 0.0
     class_weights: Literal["balanced"] | None = None
+    ema: float | None = None
     gradient_clip: float | None = None
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = "auto"
+    layout: Literal["auto", "channels_last", "contiguous"] = "auto"
+    compile: Literal["auto"] | bool = "auto"
+    deterministic: bool = False
 
     def __post_init__(self):
         super().__post_init__()
@@ -266,22 +174,23 @@ class Recipe(Design):
         require(
             self.class_weights in (None, "balanced"), "class_weights", self.class_weights, "null, balanced"
         )
+        micro = self.micro_batch
+        require(micro is None or micro >= 1, "micro_batch", micro, "1 or more, or null")
+        require(self.ema is None or 0 < self.ema < 1, "ema", self.ema, "between 0 and 1, or null")
         clip = self.gradient_clip
         require(clip is None or clip > 0, "gradient_clip", clip, "above 0, or null")
-        precisions = ("auto", "fp32", "bf16", "fp16")
-        require(self.precision in precisions, "precision", self.precision, ", ".join(precisions))
+        require(self.compile in ("auto", True, False), "compile", self.compile, "auto, true, false")
+        for key, allowed in (
+            ("precision", ("auto", "fp32", "tf32", "bf16", "fp16")),
+            ("layout", ("auto", "channels_last", "contiguous")),
+        ):
+            require(getattr(self, key) in allowed, key, getattr(self, key), ", ".join(allowed))
 
     @property
     def augmentation(self) -> AugmentSettings:
         """The amounts of augmentation, with `none` and `standard` spelt out."""
         named = {"none": NO_AUGMENTATION, "standard": STANDARD_AUGMENTATION}
         return self.augment if isinstance(self.augment, AugmentSettings) else named[self.augment]
-
-
-def check_monitor(key: str, monitor: str, *others: str) -> None:
-    """Raise unless `monitor` is one of the validation scores, or of `others`."""
-    allowed = ("val_loss", "val_accuracy", "val_macro_f1", *others)
-    require(monitor in allowed, key, monitor, ", ".join(allowed))
 
 
 def recipe_from(document: dict) -> Recipe:
