@@ -82,7 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        0 on success; 1 where an input is at fault; 2 where the command line is.
+        0 on success; 1 where an input is at fault; 2 where the command line is; 75 where a training was
+        asked to stop and can go on.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -105,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
         return call(name, getattr(import_module(module), function), arguments[1:])
     except BrainmriError as error:
         print(f"brainmri {name}: {error}", file=sys.stderr)
-        return 1
+        return error.exit_status
     except KeyboardInterrupt:
         print(f"brainmri {name}: interrupted.", file=sys.stderr)
         return 130

@@ -6,8 +6,10 @@ from difflib import get_close_matches
 class BrainmriError(Exception):
     """Something a person can mend: the message says what is wrong, where, and what to do.
 
-    The command line prints the message alone, without a traceback, and ends with status 1.
+    The command line prints the message alone, without a traceback, and ends with the exit status.
     """
+
+    exit_status = 1
 
 
 def nearest(name: str, known) -> str:

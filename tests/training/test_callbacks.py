@@ -13,7 +13,7 @@ from brainmri.training.scores import is_better, macro_f1
 @pytest.fixture
 def run():
     model = torch.nn.Linear(1, 1)
-    return Run(model, SimpleNamespace(param_groups=[{"lr": 0.1}]), None, epochs=10, steps=1)
+    return Run(model, model, SimpleNamespace(param_groups=[{"lr": 0.1}]), None, epochs=10, steps=1)
 
 
 def tell_epoch(run, callback, **scores):

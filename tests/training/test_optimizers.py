@@ -1,11 +1,9 @@
-"""Parameter groups and precision: what each parameter gets, and by which rule."""
+"""Parameter groups and optimisers: what each parameter gets."""
 
 import pytest
 import torch
 
-from brainmri.errors import BrainmriError
 from brainmri.models.build import build_model
-from brainmri.training import precision
 from brainmri.training.optimizers import make_optimizer, parameter_groups
 from brainmri.training.recipe import OptimizerSettings, recipe_from
 
@@ -54,14 +52,20 @@ def test_each_optimiser_lowers_the_loss(name):
     assert losses[-1] < losses[0]
 
 
-def test_auto_precision_is_a_rule_on_the_architecture(monkeypatch):
-    cpu = torch.device("cpu")
-    dense, depthwise = model_of(cnn={"channels": [4]}), model_of(architecture="mobilenetv2_050")
-    monkeypatch.setattr(precision, "cpu_has_bf16", lambda: True)
-    assert precision.choose_precision("auto", dense, cpu) == "bf16"
-    assert precision.choose_precision("auto", depthwise, cpu) == "fp32"
-    monkeypatch.setattr(precision, "cpu_has_bf16", lambda: False)
-    assert precision.choose_precision("auto", dense, cpu) == "fp32"
-    assert precision.choose_precision("bf16", depthwise, cpu) == "bf16"
-    with pytest.raises(BrainmriError, match="needs CUDA"):
-        precision.choose_precision("fp16", dense, cpu)
+@pytest.mark.parametrize(
+    "architecture",
+    ["cnn", "resnet10t", "mobilenetv2_035", "vgg11", "efficientnet_b0", "vit_tiny_patch16_224"],
+)
+def test_with_layer_decay_lower_layers_learn_slower(architecture):
+    model = model_of(
+        architecture=architecture, cnn={"channels": [4, 8, 8], "batch_norm": architecture == "cnn"}
+    )
+    settings = OptimizerSettings(learning_rate=0.01, body_learning_rate=0.001, layer_decay=0.5)
+    groups = parameter_groups(model, settings)
+    rate_of = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
+    assert len(rate_of) == len(list(model.parameters()))
+    first = next(parameter for parameter in model.body.parameters() if parameter.ndim > 1)
+    assert rate_of[id(first)] <= 0.001 * 0.5**2
+    assert {rate_of[id(parameter)] for parameter in model.head.parameters()} == {0.01}
+    rates = sorted({group["lr"] for group in groups if group["name"].startswith("body")})
+    assert rates == pytest.approx([0.001 * 0.5**depth for depth in reversed(range(len(rates)))])

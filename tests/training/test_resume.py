@@ -68,7 +68,7 @@ def run():
     model(torch.ones(1, 2)).sum().backward()
     optimizer.step()
     scaler = torch.amp.GradScaler("cpu", enabled=False)
-    return Run(model, optimizer, scaler, epochs=4, steps=1, epoch=2, scores={"val_loss": 0.5})
+    return Run(model, model, optimizer, scaler, epochs=4, steps=1, epoch=2, scores={"val_loss": 0.5})
 
 
 def test_only_the_very_same_training_is_resumed(run, tmp_path, capsys):

@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from brainmri.errors import BrainmriError
 from brainmri.images.box import CropSettings
 from brainmri.models.saved import load_model, predict_logits
-from brainmri.training.checkpoint import checkpoint_path, locked
+from brainmri.training.checkpoint import checkpoint_path
+from brainmri.training.lock import locked
 from brainmri.training.parts import class_weights, load_data, measure_normalisation
 from brainmri.training.recipe import recipe_from
 from brainmri.training.train import train
@@ -44,6 +45,7 @@ def trained(blob_files, tmp_path):
             seed=seed,
             crop=crop,
             checkpoint_dir=tmp_path / "checkpoints",
+            cache_dir=tmp_path / "arithmetic",
             device="cpu",
         )
         return folder
@@ -64,7 +66,7 @@ def test_the_three_artefacts_say_what_happened(trained, tmp_path):
     history = history_of(folder)
     assert list(history.columns) == [
         *("epoch", "train_loss", "val_loss", "train_accuracy", "val_accuracy", "val_macro_f1"),
-        *("learning_rate", "seconds", "images_per_second"),
+        *("learning_rate", "seconds", "images_per_second", "phase"),
     ]
     assert list(history["epoch"]) == [1, 2]
     assert b"brainmri.inputs" in pq.read_schema(folder / "history.parquet").metadata

@@ -34,3 +34,8 @@ def resolve_device(device: str, threads: int = 0) -> torch.device:
             f"device is '{device}', but torch sees {torch.cuda.device_count()} CUDA devices. Use auto or cpu."
         )
     return torch.device(device)
+
+
+def device_name(device: torch.device) -> str:
+    """Return the kind of device, with its model's name for CUDA."""
+    return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type

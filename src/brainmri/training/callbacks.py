@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+from torch import nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
@@ -25,6 +26,8 @@ class Run:
     ----------
     model
         The network.
+    network
+        What is called in training: the network or its head, compiled or shared between processes.
     optimizer
         Its optimiser; schedules set the rates in its groups.
     scaler
@@ -33,10 +36,16 @@ class Run:
         Epochs planned.
     steps
         Batches an epoch.
+    phase
+        `train`, or `probe` while the head alone is trained before.
     epoch
         Epochs completed.
     step
         Batches completed in the epoch at hand.
+    micro_batch
+        Images that go through the network at a time; None: all of a batch.
+    averaged
+        The network with averaged weights, where they are averaged.
     loss_sum, correct, seen
         Sums over the images of the epoch at hand; tensors on the device, so that nothing waits for them.
     scores
@@ -46,12 +55,16 @@ class Run:
     """
 
     model: Classifier
+    network: nn.Module
     optimizer: Optimizer
     scaler: torch.amp.GradScaler
     epochs: int
     steps: int
+    phase: str = "train"
     epoch: int = 0
     step: int = 0
+    micro_batch: int | None = None
+    averaged: Classifier | None = None
     loss_sum: torch.Tensor | float = 0.0
     correct: torch.Tensor | int = 0
     seen: int = 0
@@ -62,6 +75,22 @@ class Run:
     def learning_rate(self) -> float:
         """The head's rate."""
         return self.optimizer.param_groups[-1]["lr"]
+
+    @property
+    def evaluated(self) -> Classifier:
+        """The network that is validated and kept."""
+        return self.model if self.averaged is None else self.averaged
+
+    def start_sums(self, device: torch.device) -> None:
+        """Set the sums of an epoch to nothing."""
+        self.seen = 0
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+        self.correct = torch.zeros((), dtype=torch.int64, device=device)
+
+    def sums(self) -> torch.Tensor:
+        """Return loss, hits and images of this process in the epoch so far, float64, on the device."""
+        seen = torch.tensor(float(self.seen), dtype=torch.float64)
+        return torch.stack([self.loss_sum, self.correct.double(), seen.to(self.loss_sum.device)])
 
 
 class Callback:
@@ -88,10 +117,16 @@ class Callback:
 
 
 class History(Callback):
-    """Keeps the scores of every epoch, one row an epoch."""
+    """Keeps the scores of every epoch, one row an epoch.
 
-    def __init__(self):
-        self.rows: list[dict[str, float]] = []
+    Parameters
+    ----------
+    rows
+        Of what was trained before.
+    """
+
+    def __init__(self, rows: Sequence[dict[str, float]] = ()):
+        self.rows: list[dict[str, float]] = list(rows)
 
     def on_epoch_end(self, run: Run) -> None:
         self.rows.append(dict(run.scores))
@@ -118,7 +153,9 @@ class KeepBest(Callback):
                 return
             self.best = run.scores[self.monitor]
         self.best_epoch = run.epoch
-        self.weights = {key: tensor.detach().cpu().clone() for key, tensor in run.model.state_dict().items()}
+        self.weights = {
+            key: tensor.detach().cpu().clone() for key, tensor in run.evaluated.state_dict().items()
+        }
 
     def state(self) -> dict:
         return {"best": self.best, "best_epoch": self.best_epoch, "weights": self.weights}

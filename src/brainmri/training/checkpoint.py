@@ -1,18 +1,29 @@
-"""Going on after a kill: the last epoch's whole state in one file, and a lock around the training."""
+"""Going on after a kill: the whole state of a training in one file."""
 
-import fcntl
-import os
 import pickle
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from brainmri.artefacts import digest_of, written_atomically
-from brainmri.errors import BrainmriError
 from brainmri.training.callbacks import Callback, Run
+from brainmri.training.interruption import Interrupted, Interruption
+from brainmri.training.ranks import ALONE, Ranks
+
+UNREADABLE = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+)
+# Several processes must stop at the same step: they ask each other every so many steps.
+STEPS_BETWEEN_QUESTIONS = 10
 
 
 def checkpoint_path(checkpoint_dir: Path, target: Path) -> Path:
@@ -20,46 +31,10 @@ def checkpoint_path(checkpoint_dir: Path, target: Path) -> Path:
     return Path(checkpoint_dir) / f"{digest_of(str(Path(target).resolve()))[:32]}.pt"
 
 
-@contextmanager
-def locked(checkpoint: Path, target: Path) -> Iterator[None]:
-    """Keep a second training of the same target out; the system lets go of the lock when a process dies.
-
-    Raises
-    ------
-    BrainmriError
-        If another process holds it.
-    """
-    path = checkpoint.with_suffix(".lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # The holder before us may have removed the file between our opening and our locking it.
-                if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
-                    break
-            except OSError:
-                os.close(descriptor)
-                raise
-            os.close(descriptor)
-    except BlockingIOError:
-        raise BrainmriError(
-            f"Another process is training {target} ({path} is locked): wait for it, or stop it."
-        ) from None
-    except OSError as error:
-        raise BrainmriError(
-            f"Cannot lock {path}: {error.strerror}. Mend permissions, or free space."
-        ) from error
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
-
-
 class Checkpoint(Callback):
-    """Writes the whole state after every epoch; must be told last, when the others have changed theirs.
+    """Writes the whole state after every epoch, and after the step at hand where an end is asked for.
+
+    Must be told last, when the other callbacks have changed their states.
 
     Parameters
     ----------
@@ -69,18 +44,58 @@ class Checkpoint(Callback):
         Digest of all that the weights follow from; a file with another is not resumed.
     callbacks
         Whose states are kept.
+    interruption
+        Says whether the training is to end early.
+    ranks
+        Which of the processes that train together this is; the first one writes.
     """
 
-    def __init__(self, path: Path, fingerprint: str, callbacks: Sequence[Callback]):
+    def __init__(
+        self,
+        path: Path,
+        fingerprint: str,
+        callbacks: Sequence[Callback],
+        interruption: Interruption | None = None,
+        ranks: Ranks = ALONE,
+    ):
         self.path = path
         self.fingerprint = fingerprint
         self.callbacks = callbacks
+        self.interruption = interruption
+        self.ranks = ranks
+
+    def on_batch_end(self, run: Run) -> None:
+        if self.asked_to_stop(run) and run.step < run.steps:
+            self.write(run)
+            self.leave(f"step {run.step} of {run.steps} of epoch {run.epoch + 1} of {run.epochs}")
 
     def on_epoch_end(self, run: Run) -> None:
+        self.write(run)
+        if self.asked_to_stop(run) and run.epoch < run.epochs and not run.stop:
+            self.leave(f"epoch {run.epoch} of {run.epochs}")
+
+    def asked_to_stop(self, run: Run) -> bool:
+        """Say whether an end is asked for, of this process or, where several train together, of any."""
+        requested = self.interruption is not None and self.interruption.requested
+        if self.ranks.world == 1:
+            return requested
+        if run.step % STEPS_BETWEEN_QUESTIONS:
+            return False
+        device = run.loss_sum.device
+        return bool(self.ranks.total(torch.tensor(float(requested), device=device)) > 0)
+
+    def write(self, run: Run) -> None:
+        """Write the file, in one piece."""
+        sums = self.ranks.total(run.sums()).tolist() if run.step else None
+        if not self.ranks.writes:
+            return
         document = {
             "fingerprint": self.fingerprint,
             "epoch": run.epoch,
+            "step": run.step,
+            "sums": sums,
             "stop": run.stop,
+            "micro_batch": run.micro_batch,
             "model": run.model.state_dict(),
             "optimizer": run.optimizer.state_dict(),
             "scaler": run.scaler.state_dict(),
@@ -89,37 +104,59 @@ class Checkpoint(Callback):
         with written_atomically(self.path) as temporary:
             torch.save(document, temporary)
 
+    def leave(self, reached: str) -> None:
+        """End the training for now.
+
+        Raises
+        ------
+        Interrupted
+            Always.
+        """
+        raise Interrupted(
+            f"stopped after {reached}, as asked (SIGTERM); the state is kept: the same command goes on "
+            "from there."
+        )
+
     def resume(self, run: Run) -> bool:
         """Take up the state in the file where it belongs to this very training, and say whether it did."""
-        if not self.path.is_file():
-            return False
-        try:
-            document = torch.load(self.path, map_location="cpu", weights_only=True)
-            if document["fingerprint"] != self.fingerprint:
-                return False
-        except (
-            pickle.UnpicklingError,
-            RuntimeError,
-            OSError,
-            EOFError,
-            ValueError,
-            KeyError,
-            TypeError,
-        ) as error:
-            print(f"{self.path} is no readable checkpoint ({error}): starting anew.", file=sys.stderr)
+        document = self.found()
+        if document is None:
             return False
         run.epoch, run.stop = document["epoch"], document["stop"]
+        run.micro_batch = document["micro_batch"]
         run.model.load_state_dict(document["model"])
         run.optimizer.load_state_dict(document["optimizer"])
         run.scaler.load_state_dict(document["scaler"])
         for callback, state in zip(self.callbacks, document["callbacks"], strict=True):
             callback.restore(state)
+        self.resume_epoch(run, document["step"], document["sums"])
         return True
+
+    def found(self) -> dict | None:
+        """Return the state in the file, where it belongs to this very training."""
+        if not self.path.is_file():
+            return None
+        try:
+            document = torch.load(self.path, map_location="cpu", weights_only=True)
+            return document if document["fingerprint"] == self.fingerprint else None
+        except UNREADABLE as error:
+            print(f"{self.path} is no readable checkpoint ({error}): starting anew.", file=sys.stderr)
+            return None
+
+    def resume_epoch(self, run: Run, step: int, sums: list[float] | None) -> None:
+        """Take up the sums of an epoch that was left in the middle; the first process holds them for all."""
+        run.start_sums(next(run.model.parameters()).device)
+        run.step = step
+        if sums is not None and self.ranks.writes:
+            run.loss_sum += sums[0]
+            run.correct += int(sums[1])
+            run.seen = int(sums[2])
 
     def remove(self) -> None:
         """Delete the file, and what a kill in the middle of writing it left: the training has ended.
 
         The lock is held, so that no other process is writing here.
         """
-        for path in [self.path, *self.path.parent.glob(f".{self.path.name}.*.tmp")]:
-            path.unlink(missing_ok=True)
+        if self.ranks.writes:
+            for path in [self.path, *self.path.parent.glob(f".{self.path.name}.*.tmp")]:
+                path.unlink(missing_ok=True)

@@ -192,6 +192,11 @@ class Recipe(Design):
         named = {"none": NO_AUGMENTATION, "standard": STANDARD_AUGMENTATION}
         return self.augment if isinstance(self.augment, AugmentSettings) else named[self.augment]
 
+    @property
+    def varies_images(self) -> bool:
+        """Whether a training image differs from epoch to epoch."""
+        return self.augmentation != NO_AUGMENTATION
+
 
 def recipe_from(document: dict) -> Recipe:
     """Make a recipe of one entry under `models:`, as read from YAML or JSON.

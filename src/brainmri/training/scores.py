@@ -7,29 +7,34 @@ import torch
 from torch.nn import functional
 
 from brainmri.models.classifier import Classifier
-from brainmri.training.batches import evaluation_batches
-from brainmri.training.parts import TrainingData
-from brainmri.training.precision import autocast
+from brainmri.training.arithmetic import in_arithmetic
+from brainmri.training.plan import Plan
 
 
-def validate(model: Classifier, data: TrainingData, device: torch.device, precision: str) -> dict[str, float]:
-    """Return `val_loss`, `val_accuracy` and `val_macro_f1` of the model as it is.
+def validate(model: Classifier, plan: Plan) -> dict[str, float]:
+    """Return `val_loss`, `val_accuracy` and `val_macro_f1` of a model as it is.
 
     The loss is the plain cross-entropy, without label smoothing or class weights, so that it means the
     same for every recipe.
     """
+    training = model.training
     model.eval()
-    logits = []
-    with torch.inference_mode(), autocast(precision, device):
-        for images, _ in evaluation_batches(data.images, data.val, model, device):
-            logits.append(model(images).float())
-    logits = torch.cat(logits).cpu()
-    labels = torch.from_numpy(data.val.labels)
+    part, batches = plan.feed.part(model), []
+    with torch.inference_mode(), in_arithmetic(plan.arithmetic.precision, plan.device):
+        for inputs in plan.feed.validation():
+            batches.append(part(inputs).float())
+    model.train(training)
+    labels = torch.from_numpy(plan.data.val.labels)
+    class_count = len(plan.data.classes)
+    own = torch.cat(batches) if batches else torch.empty(0, class_count)
+    logits = torch.empty(len(labels), class_count)
+    for rank, share in enumerate(plan.ranks.gathered(own)):
+        logits[rank :: plan.ranks.world] = share
     predicted = logits.argmax(dim=1)
     return {
         "val_loss": functional.cross_entropy(logits, labels).item(),
         "val_accuracy": (predicted == labels).double().mean().item(),
-        "val_macro_f1": macro_f1(data.val.labels, predicted.numpy(), len(data.classes)),
+        "val_macro_f1": macro_f1(plan.data.val.labels, predicted.numpy(), class_count),
     }
 
 

@@ -1,0 +1,133 @@
+"""What a network is fed: images, or the features of images where only the head is trained."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from brainmri.models.classifier import Classifier
+from brainmri.training.batches import batch_count, batch_slices, evaluation_batches, training_batches
+from brainmri.training.parts import TrainingData
+from brainmri.training.ranks import ALONE, Ranks
+from brainmri.training.recipe import Recipe
+
+
+class Feed(Protocol):
+    """Batches for the part of a classifier that is trained.
+
+    Attributes
+    ----------
+    steps
+        Batches an epoch.
+    """
+
+    steps: int
+
+    def part(self, model: Classifier) -> nn.Module:
+        """Return the part of the classifier that takes these batches and gives logits."""
+
+    def training(self, epoch: int, first_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield inputs and targets of one epoch, shuffled, from a step on; the same whenever asked for."""
+
+    def validation(self) -> Iterator[Tensor]:
+        """Yield the inputs of the part `val` in order; with several processes, each its share."""
+
+
+class ImageFeed:
+    """Images, augmented in training, for a whole classifier.
+
+    Parameters
+    ----------
+    data
+        Images and labels.
+    model
+        Knows how its images are normalised.
+    recipe
+        Batch size and augmentation.
+    seed
+        Order and augmentation follow from it.
+    device
+        Where the batches are wanted.
+    ranks
+        Which of the processes that train together this is.
+    """
+
+    def __init__(
+        self,
+        data: TrainingData,
+        model: Classifier,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        ranks: Ranks = ALONE,
+    ):
+        self.data, self.model, self.recipe = data, model, recipe
+        self.seed, self.device, self.ranks = seed, device, ranks
+        self.steps = batch_count(len(data.train), recipe.batch_size)
+
+    def part(self, model: Classifier) -> nn.Module:
+        """Return the whole classifier."""
+        return model
+
+    def training(self, epoch: int, first_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield normalised images (n, 1, S, S) and their targets."""
+        batches = training_batches(
+            self.data,
+            self.model,
+            self.recipe.batch_size,
+            self.recipe.augmentation,
+            self.seed,
+            epoch,
+            self.device,
+        )
+        for step, batch in enumerate(batches):
+            if step >= first_step:
+                yield batch
+
+    def validation(self) -> Iterator[Tensor]:
+        """Yield normalised images (n, 1, S, S)."""
+        for images, _ in evaluation_batches(self.data.images, self.data.val, self.model, self.device):
+            yield images
+
+
+class FeatureFeed:
+    """Features that a frozen body made once, for the head alone: hundreds of times cheaper than images.
+
+    Parameters
+    ----------
+    train, val : Tensor of float, shape (n, F)
+        Features of the two parts, on the device.
+    labels : Tensor of int64, shape (n,)
+        Of the part `train`, on the device.
+    batch_size
+        Images a step.
+    seed
+        The order follows from it.
+    ranks
+        Which of the processes that train together this is.
+    """
+
+    def __init__(
+        self, train: Tensor, val: Tensor, labels: Tensor, batch_size: int, seed: int, ranks: Ranks = ALONE
+    ):
+        self.train, self.val, self.labels = train, val, labels
+        self.batch_size, self.seed, self.ranks = batch_size, seed, ranks
+        self.steps = batch_count(len(train), batch_size)
+
+    def part(self, model: Classifier) -> nn.Module:
+        """Return the head."""
+        return model.head
+
+    def training(self, epoch: int, first_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield features (n, F) and their labels."""
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.train))
+        order = torch.from_numpy(order).to(self.train.device)
+        for places in batch_slices(len(self.train), self.batch_size)[first_step:]:
+            chosen = order[places][self.ranks.rank :: self.ranks.world]
+            yield self.train[chosen], self.labels[chosen]
+
+    def validation(self) -> Iterator[Tensor]:
+        """Yield features (n, F)."""
+        yield self.val[self.ranks.rank :: self.ranks.world]

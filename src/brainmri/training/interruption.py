@@ -1,0 +1,46 @@
+"""A polite end: on SIGTERM the training stops after the step at hand, its state kept."""
+
+import signal
+import threading
+from types import TracebackType
+
+from brainmri.errors import BrainmriError
+
+# EX_TEMPFAIL of sysexits.h: a temporary failure, the user is invited to try again.
+INTERRUPTED = 75
+
+
+class Interrupted(BrainmriError):
+    """The training was asked to stop and can go on later; the process ends with status 75."""
+
+    exit_status = INTERRUPTED
+
+
+class Interruption:
+    """Notices SIGTERM, which a cluster sends before it takes a node away; to be used in `with`.
+
+    Attributes
+    ----------
+    requested
+        Whether the signal came.
+    """
+
+    def __init__(self):
+        self.requested = False
+        self.before = None
+
+    def __enter__(self) -> "Interruption":
+        # Python delivers signals to the main thread alone, and lets no other one ask for them.
+        if threading.current_thread() is threading.main_thread():
+            self.before = signal.signal(signal.SIGTERM, self.notice)
+        return self
+
+    def notice(self, *_) -> None:
+        """Remember that the signal came."""
+        self.requested = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGTERM, self.before)

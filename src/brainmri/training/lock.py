@@ -1,0 +1,167 @@
+"""A lock around a training, so that two never write into each other's files.
+
+The system lets go of it when its holder dies. A holder that outlived the workflow which started it (an orphan
+of a killed Snakemake) is asked to stop, keeps its state, and the newcomer goes on from there.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from brainmri.errors import BrainmriError
+
+# Training, shell, Snakemake, and what started that.
+ANCESTORS = 4
+# An orphan may need this long for the step at hand and for its checkpoint, before it is killed.
+PATIENCE_SECONDS = 60.0
+
+
+@contextmanager
+def locked(checkpoint: Path, target: Path) -> Iterator[None]:
+    """Keep a second training of the same target out.
+
+    Parameters
+    ----------
+    checkpoint
+        The training's checkpoint; the lock lies beside it.
+    target
+        What the training makes, for messages.
+
+    Raises
+    ------
+    BrainmriError
+        If another process holds the lock, and is no orphan.
+    """
+    path = checkpoint.with_suffix(".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = acquired(path)
+        if descriptor is None:
+            stop_orphan(path, target)
+            descriptor = acquired(path, patience=PATIENCE_SECONDS)
+        if descriptor is None:
+            raise busy(path, target)
+    except OSError as error:
+        raise BrainmriError(
+            f"Cannot lock {path}: {error.strerror}. Mend permissions, or free space."
+        ) from error
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(identity()).encode(), 0)
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def acquired(path: Path, patience: float = 0.0) -> int | None:
+    """Return the descriptor of the lock file once it is ours, or None where it is not after `patience`."""
+    until = time.monotonic() + patience
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The holder before us may have removed the file between our opening and our locking it.
+            if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
+                return descriptor
+        except BlockingIOError:
+            if time.monotonic() > until:
+                os.close(descriptor)
+                return None
+            time.sleep(0.1)
+        except OSError:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def stop_orphan(path: Path, target: Path) -> None:
+    """Ask the holder of a lock to stop, where it is an orphan; kill it where it does not listen.
+
+    Raises
+    ------
+    BrainmriError
+        If the holder is no orphan, or cannot be told.
+    """
+    holder = holder_of(path)
+    if holder is None or not is_orphan(holder):
+        raise busy(path, target)
+    print(
+        f"process {holder['pid']} still trains {target}, though what started it is gone: stopping it",
+        file=sys.stderr,
+    )
+    try:
+        os.kill(holder["pid"], signal.SIGTERM)
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        raise busy(path, target) from None
+    descriptor = acquired(path, patience=PATIENCE_SECONDS)
+    if descriptor is not None:
+        os.close(descriptor)
+    elif start_time(holder["pid"]) == holder["started"]:
+        with suppress(ProcessLookupError):
+            os.kill(holder["pid"], signal.SIGKILL)
+
+
+def busy(path: Path, target: Path) -> BrainmriError:
+    """Return the error for a target that is being trained."""
+    return BrainmriError(f"Another process is training {target} ({path} is locked): wait for it, or stop it.")
+
+
+def identity() -> dict:
+    """Return who this process is, and who its ancestors are, so that another can tell an orphan."""
+    ancestors, pid = [], os.getppid()
+    while pid > 1 and len(ancestors) < ANCESTORS:
+        ancestors.append([pid, start_time(pid)])
+        pid = parent(pid)
+    return {"pid": os.getpid(), "started": start_time(os.getpid()), "place": place(), "ancestors": ancestors}
+
+
+def holder_of(path: Path) -> dict | None:
+    """Return what the holder of a lock wrote into it, or None where that is no use."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        holder = json.loads(path.read_text(encoding="utf-8"))
+        started = start_time(int(holder["pid"]))
+        if holder["place"] == place() and started is not None and started == holder["started"]:
+            return holder
+    return None
+
+
+def is_orphan(holder: dict) -> bool:
+    """Say whether one of the processes that led to a holder's start has ended."""
+    return any(start_time(int(pid)) != started for pid, started in holder["ancestors"])
+
+
+def place() -> str:
+    """Return the host and the process namespace, in which process numbers mean something."""
+    with suppress(OSError):
+        return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
+    return socket.gethostname()
+
+
+def stat_fields(pid: int) -> list[str]:
+    """Return the fields of /proc/{pid}/stat after its name, which may hold anything; empty where none."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    return []
+
+
+def start_time(pid: int) -> str | None:
+    """Return when a process started, in ticks since the machine did; None where there is none."""
+    fields = stat_fields(pid)
+    # A zombie has ended, though nobody has asked for its status yet.
+    return fields[19] if fields and fields[0] != "Z" else None
+
+
+def parent(pid: int) -> int:
+    """Return the number of a process's parent, 0 where it has ended."""
+    fields = stat_fields(pid)
+    return int(fields[1]) if fields else 0

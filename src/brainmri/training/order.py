@@ -1,0 +1,34 @@
+"""What one training was asked for, in a form that other processes can be sent."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from brainmri.images.box import CropSettings
+from brainmri.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class TrainingOrder:
+    """The arguments of `brainmri.training.train.train`, which says what each means.
+
+    Parameters
+    ----------
+    events
+        Folder for TensorBoard's events; None: none are written.
+    """
+
+    manifest: Path
+    images: Path
+    model: Path
+    metadata: Path
+    history: Path
+    recipe: Recipe
+    seed: int
+    crop: CropSettings
+    weights_dir: Path
+    checkpoint_dir: Path
+    cache_dir: Path
+    device: str
+    devices: int
+    threads: int
+    events: Path | None

@@ -1,0 +1,114 @@
+"""One step of the optimiser: gradients of a whole batch, in as many parts as the memory asks for."""
+
+import gc
+import sys
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from brainmri.errors import BrainmriError
+from brainmri.training.arithmetic import in_arithmetic
+from brainmri.training.callbacks import Run
+from brainmri.training.plan import Plan
+from brainmri.training.ranks import unsynchronised
+
+
+def take_step(run: Run, plan: Plan, inputs: Tensor, targets: Tensor) -> None:
+    """Update the weights by one batch, and add its loss and hits to the sums of the epoch.
+
+    Where the memory does not suffice, the batch goes through the network in halves, quarters and so on;
+    batch norm then normalises each by itself, all else stays the same.
+
+    Raises
+    ------
+    BrainmriError
+        If a single image is too much.
+    """
+    while True:
+        try:
+            loss, hits, count = add_gradients(run, plan, inputs, targets)
+            break
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            run.micro_batch = halved(run.micro_batch or len(inputs), plan)
+        # Outside of the handler, whose traceback holds on to the tensors of the failed pass.
+        run.optimizer.zero_grad(set_to_none=True)
+        gc.collect()
+        if plan.device.type == "cuda":
+            torch.cuda.empty_cache()
+    if plan.recipe.gradient_clip is not None:
+        run.scaler.unscale_(run.optimizer)
+        nn.utils.clip_grad_norm_(run.network.parameters(), plan.recipe.gradient_clip)
+    run.scaler.step(run.optimizer)
+    run.scaler.update()
+    run.loss_sum += loss * count
+    run.correct += hits
+    run.seen += len(inputs)
+
+
+def add_gradients(run: Run, plan: Plan, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Add up the gradients of a batch; nothing in here waits for the device.
+
+    Returns
+    -------
+    loss
+        This process's part of the mean loss of the batch.
+    hits
+        How many of its images were classified rightly.
+    count
+        Images of the batch in all processes.
+    """
+    images_here = torch.full((), len(inputs), dtype=torch.float32, device=targets.device)
+    own = torch.stack([plan.criterion.normaliser(targets), images_here])
+    normaliser, count = plan.ranks.total(own)
+    run.optimizer.zero_grad(set_to_none=True)
+    parts = -(-len(inputs) // (run.micro_batch or len(inputs)))
+    loss, hits = 0.0, 0
+    for place, (images, wanted) in enumerate(
+        zip(torch.tensor_split(inputs, parts), torch.tensor_split(targets, parts), strict=True)
+    ):
+        last = place == parts - 1
+        with nullcontext() if last else unsynchronised(run.network):
+            with in_arithmetic(plan.arithmetic.precision, plan.device):
+                logits = run.network(images)
+            part = plan.criterion(logits.float(), wanted) / normaliser
+            # Processes average their gradients; their losses are parts of one sum.
+            run.scaler.scale(part * plan.ranks.world).backward()
+        loss = loss + part.detach()
+        labels = wanted.argmax(dim=1) if wanted.is_floating_point() else wanted
+        hits = hits + (logits.detach().argmax(dim=1) == labels).sum()
+    return loss, hits, count
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Say whether an exception means that memory did not suffice, on a GPU or on a CPU."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)
+
+
+def halved(micro_batch: int, plan: Plan) -> int:
+    """Return half as many images as were too many, and say so.
+
+    Raises
+    ------
+    BrainmriError
+        If one image is too much, or other processes would wait for this one.
+    """
+    if micro_batch <= 1:
+        raise BrainmriError(
+            f"The memory does not suffice for one image of {plan.recipe.image_size} pixels: lower "
+            "image_size, or take a smaller architecture or a device with more memory."
+        )
+    smaller = -(-micro_batch // 2)
+    if plan.ranks.world > 1:
+        raise BrainmriError(
+            f"The memory does not suffice for {micro_batch} images at a time on each of {plan.ranks.world} "
+            f"devices: set micro_batch: {smaller} in the recipe."
+        )
+    print(
+        f"the memory does not suffice for {micro_batch} images at a time: going on with {smaller}, their "
+        f"gradients added up to batches of {plan.recipe.batch_size}",
+        file=sys.stderr,
+    )
+    return smaller

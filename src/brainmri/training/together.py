@@ -1,0 +1,112 @@
+"""Several processes that train one network together, started and watched by torchrun's launcher."""
+
+import contextlib
+import logging
+import os
+import sys
+import uuid
+from dataclasses import replace
+
+import torch
+import torch.distributed
+from torch.distributed.elastic.multiprocessing import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from brainmri.errors import BrainmriError
+from brainmri.models.device import resolve_device
+from brainmri.training.conduct import conduct
+from brainmri.training.interruption import Interrupted
+from brainmri.training.order import TrainingOrder
+from brainmri.training.ranks import Ranks
+
+
+def train_together(order: TrainingOrder) -> None:
+    """Train with `order.devices` processes, one a GPU (nccl), or all on the CPU (gloo).
+
+    Raises
+    ------
+    BrainmriError
+        If there are fewer GPUs, a batch has fewer images than processes, or as `train` does.
+    """
+    device = resolve_device(order.device)
+    if device.type == "cuda" and (device.index is not None or order.devices > torch.cuda.device_count()):
+        raise BrainmriError(
+            f"devices is {order.devices} and device '{order.device}', but torch sees "
+            f"{torch.cuda.device_count()} CUDA devices. Set device: cuda, and devices to at most that number."
+        )
+    if order.recipe.batch_size < order.devices:
+        raise BrainmriError(
+            f"batch_size is {order.recipe.batch_size}, less than one image for each of the {order.devices} "
+            "devices: raise it, or lower devices."
+        )
+    # The launcher reports on itself in its own words; what went wrong is told by the process that failed.
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    launch = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=order.devices,
+        run_id=uuid.uuid4().hex,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        start_method="spawn",
+    )
+    try:
+        told = elastic_launch(launch, one_of_them)(replace(order, device=device.type))
+    except SignalException as error:
+        raise Interrupted(
+            "stopped as asked (SIGTERM); the state is kept: the same command goes on from there."
+        ) from error
+    except ChildFailedError as error:
+        raise BrainmriError(f"a training process failed: {first_failure(error)}") from error
+    for rank in sorted(told):
+        status, message = told[rank]
+        if message is not None:
+            raise (Interrupted if status == Interrupted.exit_status else BrainmriError)(message)
+
+
+def first_failure(error: ChildFailedError) -> str:
+    """Return what the process said that failed first."""
+    _, failure = error.get_first_failure()
+    message = failure.message
+    if isinstance(message, dict):
+        message = message.get("message", message)
+    return (
+        str(message).strip().splitlines()[-1] if str(message).strip() else f"exit status {failure.exitcode}"
+    )
+
+
+def one_of_them(order: TrainingOrder) -> tuple[int, str | None]:
+    """Train as one of the processes; the launcher has said which in the environment.
+
+    Returns
+    -------
+    int
+        The exit status that the training would end with.
+    str or None
+        What is wrong, for people.
+    """
+    ranks = Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
+    cuda = order.device == "cuda"
+    threads = order.threads or len(os.sched_getaffinity(0))
+    own = replace(
+        order,
+        device=f"cuda:{os.environ['LOCAL_RANK']}" if cuda else "cpu",
+        threads=max(1, threads // ranks.world),
+    )
+    if cuda:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    torch.distributed.init_process_group("nccl" if cuda else "gloo")
+    try:
+        conduct(own, ranks)
+    except BrainmriError as error:
+        if error.exit_status == Interrupted.exit_status:
+            return error.exit_status, str(error)
+        # The others wait for this one in vain: the launcher ends them when it fails.
+        print(f"brainmri train: {error}", file=sys.stderr, flush=True)
+        raise
+    finally:
+        with contextlib.suppress(RuntimeError):
+            torch.distributed.destroy_process_group()
+    return 0, None

@@ -1,0 +1,180 @@
+"""One step of the optimiser: parts of a batch add up to the whole, and a full memory is made do with."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from brainmri.errors import BrainmriError
+from brainmri.training.callbacks import Callback
+from brainmri.training.criterion import Criterion
+from brainmri.training.loop import fit
+from brainmri.training.parts import load_data
+from brainmri.training.prepare import make_network, make_plan, make_run, probe_head
+from brainmri.training.ranks import ALONE
+from brainmri.training.recipe import recipe_from
+
+CPU = torch.device("cpu")
+PLAIN = {
+    "image_size": 32,
+    "cnn": {"channels": [4, 8]},
+    "epochs": 2,
+    "batch_size": 16,
+    "precision": "fp32",
+    "layout": "channels_last",
+    "optimizer": {"name": "sgd", "learning_rate": 0.05},
+}
+
+
+@pytest.fixture
+def prepared(blob_files, tmp_path):
+    """Return a function that prepares a network, its plan and its run for changes to a recipe."""
+
+    def prepare(**changes):
+        recipe = recipe_from({**PLAIN, **changes})
+        data = load_data(*blob_files, recipe.image_size)
+        network = make_network(data, recipe, 0, tmp_path)
+        plan = make_plan(data, network, recipe, 0, CPU, tmp_path / "arithmetic", ALONE)
+        return network, plan, make_run(network, plan)
+
+    return prepare
+
+
+def weights_after(prepared, callbacks=(), **changes):
+    network, plan, run = prepared(**changes)
+    fit(run, plan, callbacks)
+    return network.state_dict(), run
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"class_weights": "balanced"}, {"label_smoothing": 0.1, "gradient_clip": 0.5}]
+)
+@pytest.mark.parametrize("micro_batch", [1, 5, 16, 100])
+def test_parts_of_a_batch_add_up_to_the_whole(prepared, changes, micro_batch):
+    whole, plain = weights_after(prepared, **changes)
+    parts, run = weights_after(prepared, micro_batch=micro_batch, **changes)
+    for key, tensor in whole.items():
+        torch.testing.assert_close(parts[key], tensor, rtol=1e-4, atol=1e-5)
+    assert run.scores["train_loss"] == pytest.approx(plain.scores["train_loss"], rel=1e-4)
+    assert run.scores["train_accuracy"] == pytest.approx(plain.scores["train_accuracy"])
+
+
+def small_memory(network, most, error):
+    """Let the network fail with `error` on more than `most` images, as a full device does."""
+    passes = []
+
+    def check(module, inputs):
+        passes.append(len(inputs[0]))
+        if module.training and len(inputs[0]) > most:
+            raise error
+
+    network.register_forward_pre_hook(check)
+    return passes
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+)
+def test_memory_that_runs_out_halves_the_batch_and_keeps_the_result(prepared, error, capsys):
+    whole, _ = weights_after(prepared)
+    network, plan, run = prepared()
+    passes = small_memory(network, 5, error)
+    fit(run, plan, [])
+    for key, tensor in whole.items():
+        torch.testing.assert_close(network.state_dict()[key], tensor, rtol=1e-4, atol=1e-5)
+    assert run.micro_batch == 4
+    assert passes[:4] == [16, 8, 4, 4]
+    told = capsys.readouterr().err
+    assert "for 16 images at a time: going on with 8" in told
+    assert "batches of 16" in told
+
+
+def test_a_single_image_that_does_not_fit_is_a_sentence(prepared):
+    network, plan, run = prepared()
+    small_memory(network, 0, torch.OutOfMemoryError("CUDA out of memory."))
+    with pytest.raises(BrainmriError, match="does not suffice for one image of 32 pixels"):
+        fit(run, plan, [])
+
+
+def test_other_errors_are_not_taken_for_a_full_memory(prepared):
+    network, plan, run = prepared()
+    small_memory(network, 0, RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    with pytest.raises(RuntimeError, match="shapes"):
+        fit(run, plan, [])
+    assert run.micro_batch is None
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weights", [None, torch.tensor([0.5, 1.0, 2.0])])
+@pytest.mark.parametrize("soft", [False, True])
+def test_the_loss_of_parts_is_torchs_own_of_the_whole(smoothing, weights, soft):
+    torch.manual_seed(0)
+    logits, targets = torch.randn(12, 3), torch.arange(12) % 3
+    if soft:
+        targets = torch.rand(12, 3).softmax(dim=1)
+    criterion = Criterion(weights, smoothing)
+    wanted = torch.nn.functional.cross_entropy(logits, targets, weights, label_smoothing=smoothing)
+    normaliser = criterion.normaliser(targets)
+    parts = [criterion(logits[part], targets[part]) / normaliser for part in (slice(0, 5), slice(5, 12))]
+    torch.testing.assert_close(sum(parts), wanted)
+
+
+class Waits(Callback):
+    """Notes each time that the host asks the device for a number within an epoch."""
+
+    def __init__(self, monkeypatch):
+        self.asked = []
+        for name in ("item", "tolist", "numpy", "cpu", "__float__", "__bool__", "__int__", "__index__"):
+            kept = getattr(torch.Tensor, name)
+            monkeypatch.setattr(
+                torch.Tensor,
+                name,
+                lambda *words, kept=kept, name=name: self.asked.append(name) or kept(*words),
+            )
+
+    def on_batch_begin(self, run):
+        self.asked.clear()
+
+    def on_batch_end(self, run):
+        assert self.asked == []
+
+
+def test_nothing_waits_for_the_device_within_a_step(prepared, monkeypatch):
+    _, plan, run = prepared(
+        class_weights="balanced", gradient_clip=1.0, optimizer={"name": "adamw"}, epochs=1
+    )
+    fit(run, plan, [Waits(monkeypatch)])
+
+
+def test_a_frozen_body_runs_once_and_gives_the_same_head(prepared, monkeypatch):
+    network, plan, run = prepared(freeze_body=True, epochs=3)
+    passes = []
+    network.body.register_forward_pre_hook(lambda module, inputs: passes.append(len(inputs[0])))
+    fit(run, plan, [])
+    assert passes == []
+    assert run.steps == 3
+    # The same batches as images: augmentation by nothing at all makes the feed one of images.
+    monkeypatch.setattr("brainmri.training.prepare.can_cache_features", lambda recipe: False)
+    other, slow_plan, slow = prepared(freeze_body=True, epochs=3)
+    fit(slow, slow_plan, [])
+    for key, tensor in network.state_dict().items():
+        torch.testing.assert_close(tensor, other.state_dict()[key], rtol=1e-4, atol=1e-5)
+    assert run.scores["val_loss"] == pytest.approx(slow.scores["val_loss"], rel=1e-4)
+
+
+def test_a_linear_probe_trains_the_head_alone_and_counts_up_to_zero(prepared):
+    network, plan, _ = prepared(linear_probe={"epochs": 3, "learning_rate": 0.01}, augment="standard")
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    rows = probe_head(network, plan)
+    assert [(row["epoch"], row["phase"]) for row in rows] == [(-2, "probe"), (-1, "probe"), (0, "probe")]
+    assert rows[-1]["train_loss"] < rows[0]["train_loss"]
+    assert rows[-1]["learning_rate"] < rows[0]["learning_rate"] < 0.01
+    changed = {key for key, tensor in network.state_dict().items() if not torch.equal(tensor, before[key])}
+    assert changed == {key for key in before if key.startswith("head.")}
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    assert replace(plan.recipe).freeze_body is False
