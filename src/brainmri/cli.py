@@ -7,7 +7,7 @@ that is asked for is imported, so that `brainmri --help` starts at once.
 import sys
 from contextlib import suppress
 from importlib import import_module
-from inspect import signature
+from inspect import Parameter, signature
 from itertools import pairwise
 from pathlib import Path
 
@@ -46,6 +46,7 @@ COMMANDS = {
     ),
     "report": ("brainmri.reporting.report", "report", "one self-contained HTML page"),
     "predict": ("brainmri.predict", "predict", "classify new images with a trained model"),
+    "export": ("brainmri.export", "export", "a trained model as ONNX or torch.export, checked"),
 }
 
 # The one argument of a command that is given without its name.
@@ -123,14 +124,17 @@ def call(name: str, function, arguments: list[str]) -> int:
 
     parser = ArgumentParser(prog=f"brainmri {name}", description=(function.__doc__ or "").split("\n\n")[0])
     # Lists of paths take words, as a shell's wildcard gives them, instead of jsonargparse's JSON list.
-    lists = [
-        key for key, parameter in signature(function).parameters.items() if parameter.annotation == list[Path]
-    ]
-    for key in lists:
+    lists = {
+        key: parameter.default
+        for key, parameter in signature(function).parameters.items()
+        if parameter.annotation in (list[Path], list[Path] | None)
+    }
+    for key, default in lists.items():
         if name in POSITIONAL and POSITIONAL[name] == key:
             parser.add_argument(key, nargs="+", type=Path, help="files or folders")
         else:
-            parser.add_argument(f"--{key}", nargs="+", type=Path, required=True, help="files")
+            wanted = {"required": True} if default is Parameter.empty else {"default": default}
+            parser.add_argument(f"--{key}", nargs="+", type=Path, help="files", **wanted)
     parser.add_function_arguments(function, as_positional=False, skip=set(lists))
     check_settings(function, arguments)
     parsed = parser.instantiate(parser.parse_args(arguments))

@@ -1,0 +1,114 @@
+"""The images on which an exported model is compared with its original."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from brainmri.artefacts import file_digest, read_parquet
+from brainmri.errors import BrainmriError
+from brainmri.images.box import CropSettings
+from brainmri.images.decoder_messages import decoder_messages
+from brainmri.images.store import open_images
+from brainmri.predict import listed_files, read_image
+
+SYNTHETIC_IMAGES = 32
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Images, and where known what the model said of them before.
+
+    Parameters
+    ----------
+    images : array of uint8, shape (M, S, S)
+        Gray images of the model's size; a memmap is read batch by batch.
+    rows : array of int64, shape (N,)
+        Which of them to look at.
+    words
+        What they are.
+    logits : (N, C) float array, or None
+        Of `predictions.parquet`.
+    """
+
+    images: np.ndarray
+    rows: np.ndarray
+    words: str
+    logits: np.ndarray | None = None
+
+
+def from_predictions(predictions: Path, packed: Path, manifest: Path, document: dict) -> Evidence:
+    """Return the validation and test images of a model, with its predictions.
+
+    Parameters
+    ----------
+    predictions
+        A `predictions.parquet`.
+    packed
+        The packed images.
+    manifest
+        The `manifest.parquet`, which knows where each image lies in them.
+    document
+        The model's `model.json`.
+
+    Raises
+    ------
+    BrainmriError
+        If the files do not belong to each other or to the model.
+    """
+    if document.get("manifest_sha256") not in (None, file_digest(existing(manifest))):
+        raise BrainmriError(f"The model was trained on another manifest than {manifest}: give that one.")
+    images = open_images(packed)
+    if images.shape[1] != document["image_size"]:
+        raise BrainmriError(
+            f"{packed} has images of {images.shape[1]} pixels a side, and the model wants "
+            f"{document['image_size']}: give the images of that size."
+        )
+    table = read_parquet(predictions, ["image_id", *(f"logit_{name}" for name in document["classes"])])
+    if table.empty:
+        raise BrainmriError(f"{predictions} holds no prediction: run predict_split again.")
+    known = read_parquet(manifest, ["image_id", "row"]).dropna().drop_duplicates("image_id")
+    rows = table["image_id"].map(known.set_index("image_id")["row"])
+    if rows.isna().any() or not rows.between(0, len(images) - 1).all():
+        raise BrainmriError(
+            f"{predictions} names images that {manifest} or {packed} does not hold: they come from different "
+            "runs. Run predict_split again."
+        )
+    logits = table.drop(columns="image_id").to_numpy(dtype=np.float64)
+    return Evidence(images, rows.to_numpy(np.int64), f"{len(rows)} validation and test images", logits)
+
+
+def existing(path: Path) -> Path:
+    """Return the path of a file, or raise where there is none."""
+    if not path.is_file():
+        raise BrainmriError(f"{path} does not exist: run the stage that makes it first.")
+    return path
+
+
+def from_files(paths: list[Path], size: int, crop: CropSettings) -> Evidence:
+    """Return image files and the images of folders, as the model was trained on them.
+
+    Raises
+    ------
+    BrainmriError
+        If one of them is no image: what could not be compared must not be passed over.
+    """
+    files, errors = listed_files(paths)
+    with decoder_messages() as messages:
+        read = [read_image(file, size, crop, messages) for file in files]
+    errors += [image for image in read if isinstance(image, str)]
+    if errors:
+        raise BrainmriError(f"{errors[0]} Give images alone; {len(errors)} of the paths are none.")
+    return Evidence(np.stack(read), np.arange(len(read)), f"{len(read)} images")
+
+
+def synthetic(size: int) -> Evidence:
+    """Return drawn images: noise, from fine to coarse and from faint to strong, on black."""
+    generator = np.random.default_rng(0)
+    images = np.empty((SYNTHETIC_IMAGES, size, size), np.uint8)
+    for index, image in enumerate(images):
+        grain = max(2, size >> (index % 6))
+        noise = generator.random((grain, grain), np.float32) * (1 + index) / SYNTHETIC_IMAGES
+        image[:] = cv2.resize(255 * noise, (size, size), interpolation=cv2.INTER_LINEAR)
+    return Evidence(images, np.arange(len(images)), f"{len(images)} drawn images")
