@@ -203,6 +203,27 @@ MISTAKES = [
     ("models", {"a": {"architecture": "cnn"}}, "models.a: the key 'image_size' is missing"),
     ("models", {"a b": {"architecture": "cnn", "image_size": 64}}, "'a b' is no valid name"),
     ("claims", [{"system": "x", "model": "cn", "value": 0.9}], "there is no model 'cn'. Did you mean 'cnn'?"),
+    (
+        "claims",
+        [{"system": "x", "model": "cnn", "value": 0.9, "protocol": "random"}],
+        "claims.0.protocol: there is no split of the protocol 'random'. Known: grouped",
+    ),
+    (
+        "claims",
+        [{"system": "x", "model": "cnn", "value": 0.9, "dataset": "mien"}],
+        "there is no data set 'mien'. Did you mean 'mine'?",
+    ),
+    (
+        "claims",
+        [{"system": "x", "model": "cnn", "value": 0.9, "metric": "acuracy"}],
+        "claims.0.metric: 'acuracy' is not allowed. Did you mean 'accuracy'?",
+    ),
+    (
+        "claims",
+        [{"system": "x", "model": "cnn", "value": 0.9, "metric": "macro_f1", "part": "train"}],
+        "of the training part accuracy alone is recorded",
+    ),
+    ("claims", [{"system": "x", "model": "cnn", "value": 960}], "claims.0.value: 960 is impossible"),
     ("device", "gpu", "device: 'gpu' is not allowed"),
 ]
 

@@ -155,10 +155,7 @@ def impossible_wishes(config: dict) -> Iterator[str]:
     for name in config["class_names"]:
         if name not in mapped:
             yield f"class_names: no folder of any data set maps to '{name}'. {nearest(name, mapped)}"
-    for index, claim in enumerate(config["claims"]):
-        name, known = claim["model"], config["models"]
-        if name not in known:
-            yield f"claims.{index}.model: there is no model '{name}'. {nearest(name, known)}"
+    yield from impossible_claims(config)
 
 
 def impossible_dataset(place: str, dataset: dict, config: dict) -> Iterator[str]:
@@ -209,6 +206,23 @@ def untestable(config: dict) -> Iterator[str]:
             )
     if all(dataset["splits"] == [] for dataset in datasets):
         yield "datasets: none takes part in a split; name one under the key splits of one of them."
+
+
+def impossible_claims(config: dict) -> Iterator[str]:
+    """Yield the published figures that nothing of this study could stand beside."""
+    protocols = [split["protocol"] for split in config["splits"].values()]
+    for index, claim in enumerate(config["claims"]):
+        for key, kind, known in (
+            ("model", "model", config["models"]),
+            ("dataset", "data set", config["datasets"]),
+            ("protocol", "split of the protocol", set(protocols)),
+        ):
+            name = claim[key]
+            if name is not None and name not in known:
+                yield f"claims.{index}.{key}: there is no {kind} '{name}'. {nearest(name, known)}"
+        if claim["part"] == "train" and claim["metric"] != "accuracy":
+            metric = claim["metric"]
+            yield f"claims.{index}.metric: of the training part accuracy alone is recorded, not {metric}."
 
 
 def refused(place: str, make) -> Iterator[str]:

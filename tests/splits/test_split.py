@@ -134,7 +134,7 @@ def test_only_the_wished_part_of_the_source_is_drawn_from(manifest_of, tmp_path,
 
 def test_a_part_that_the_source_does_not_have_is_told(manifest_of):
     rows = [row | {"source_split": "train"} for row in inventory_rows()]
-    with pytest.raises(BrainmriError, match="source_split is 'test', and .* no usable image in that part"):
+    with pytest.raises(BrainmriError, match=r"source_split is 'test', and .* no usable image in that part"):
         manifest_of(rows, SplitSettings("random", source_split="test"))
 
 

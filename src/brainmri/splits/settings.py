@@ -70,7 +70,8 @@ class SplitSettings:
             )
         if self.source_split not in (None, *SOURCE_PARTS):
             raise BrainmriError(
-                f"source_split: '{self.source_split}' is no part of a source. Known: {', '.join(SOURCE_PARTS)}."
+                f"source_split: '{self.source_split}' is no part of a source. "
+                f"Known: {', '.join(SOURCE_PARTS)}."
             )
         if self.source_split and self.protocol in TEST_PART_GIVEN:
             raise BrainmriError(

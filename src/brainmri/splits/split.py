@@ -111,8 +111,8 @@ def candidates(
         is_wished = files["source_split"] == settings.source_split
         if not (is_wished & why_not.isna()).any():
             raise BrainmriError(
-                f"source_split is '{settings.source_split}', and {inventory} has no usable image in that part of "
-                "its source: leave the key out, or name the source's folders under layout."
+                f"source_split is '{settings.source_split}', and {inventory} has no usable image in that "
+                "part of its source: leave the key out, or name the source's folders under layout."
             )
         why_not[why_not.isna() & ~is_wished] = f"only the source's {settings.source_split} part is drawn from"
     if settings.conflicts == "exclude":
