@@ -9,6 +9,7 @@ from brainmri.errors import BrainmriError, nearest
 from brainmri.images.box import CropSettings
 from brainmri.images.layout import LayoutSettings
 from brainmri.labels import FOLDER_WORDS
+from brainmri.selection import selected, unknown_choices
 from brainmri.sources.settings import SourceSettings
 from brainmri.splits.folds import fold_names, with_folds
 from brainmri.splits.settings import SplitSettings
@@ -37,7 +38,8 @@ def checked(config: dict, schema: dict) -> dict:
     Returns
     -------
     dict
-        A copy of `config`, complete; a split of k folds has become k splits.
+        A copy of `config`, complete; a split of k folds has become k splits, and what the key `only` leaves
+        out is gone.
 
     Raises
     ------
@@ -51,10 +53,17 @@ def checked(config: dict, schema: dict) -> dict:
     if not errors:
         name_folders_in_lists(config)
     mistakes = [sentence(error) for error in errors] or list(impossible_wishes(config))
+    refuse(mistakes)
+    folded = config["splits"]
+    make_folds_splits(config)
+    refuse(list(selected(config, folded)))
+    return config
+
+
+def refuse(mistakes: list[str]) -> None:
+    """Raise BrainmriError with all mistakes, if there are any."""
     if mistakes:
         raise BrainmriError("the configuration is at fault:\n  " + "\n  ".join(dict.fromkeys(mistakes)))
-    make_folds_splits(config)
-    return config
 
 
 def name_folders_in_lists(config: dict) -> None:
@@ -156,6 +165,7 @@ def impossible_wishes(config: dict) -> Iterator[str]:
         if name not in mapped:
             yield f"class_names: no folder of any data set maps to '{name}'. {nearest(name, mapped)}"
     yield from impossible_claims(config)
+    yield from unknown_choices(config)
 
 
 def impossible_dataset(place: str, dataset: dict, config: dict) -> Iterator[str]:
