@@ -80,6 +80,40 @@ def test_a_split_of_folds_becomes_a_split_for_each_wherever_it_is_named():
     assert config["datasets"]["mine"]["splits"] is None
 
 
+def test_only_a_part_of_a_study_is_left_with_its_claims():
+    config = yaml.safe_load((ROOT / "config/reference/sartaj-baseline-efficientnet.yaml").read_text())
+    config["only"] = {"models": ["mobilenetv2_100", "baseline_cnn"], "splits": ["grouped"]}
+    config = checked(config, SCHEMA)
+    assert list(config["models"]) == ["baseline_cnn", "mobilenetv2_100"]
+    assert list(config["splits"]) == ["grouped"]
+    assert [claim["model"] for claim in config["claims"]] == ["baseline_cnn"]
+
+
+def test_a_data_set_that_takes_part_in_no_split_that_is_left_is_left_out():
+    config = yaml.safe_load((ROOT / "config/kaggle.yaml").read_text())
+    assert set(checked(config | {"only": {"splits": ["random"]}}, SCHEMA)["datasets"]) == {"orvile"}
+    left = checked(config | {"only": {"datasets": ["masoud", "sartaj"]}}, SCHEMA)["datasets"]
+    assert {name: dataset["splits"] for name, dataset in left.items()} == {
+        "sartaj": ["published", "grouped"],
+        "masoud": ["published", "grouped"],
+    }
+    with pytest.raises(BrainmriError, match="none of these data sets takes part in one of these splits"):
+        checked(config | {"only": {"datasets": ["orvile"], "splits": ["published"]}}, SCHEMA)
+
+
+def test_a_pooled_set_that_is_chosen_brings_its_members_and_a_split_of_folds_its_folds():
+    config = pooled()
+    config["splits"]["cv"] = {"protocol": "grouped", "folds": 2}
+    left = checked(config | {"only": {"datasets": ["both"], "splits": ["cv"]}}, SCHEMA)
+    assert {name: dataset["splits"] for name, dataset in left["datasets"].items()} == {
+        "mine": [],
+        "other": [],
+        "both": None,
+    }
+    assert list(left["splits"]) == ["cv-fold0", "cv-fold1"]
+    assert list(checked(config | {"only": {"splits": ["cv-fold1"]}}, SCHEMA)["splits"]) == ["cv-fold1"]
+
+
 def pooled(**keys) -> dict:
     """Return a valid configuration with two sets, one of both, and a split that leaves out the first."""
     config = changed("datasets.both", {"source": {"datasets": ["mine", "other"]}} | keys)
@@ -203,6 +237,29 @@ MISTAKES = [
     ("models", {"a": {"architecture": "cnn"}}, "models.a: the key 'image_size' is missing"),
     ("models", {"a b": {"architecture": "cnn", "image_size": 64}}, "'a b' is no valid name"),
     ("claims", [{"system": "x", "model": "cn", "value": 0.9}], "there is no model 'cn'. Did you mean 'cnn'?"),
+    (
+        "claims",
+        [{"system": "x", "model": "cnn", "value": 0.9, "protocol": "random"}],
+        "claims.0.protocol: there is no split of the protocol 'random'. Known: grouped",
+    ),
+    (
+        "claims",
+        [{"system": "x", "model": "cnn", "value": 0.9, "dataset": "mien"}],
+        "there is no data set 'mien'. Did you mean 'mine'?",
+    ),
+    (
+        "claims",
+        [{"system": "x", "model": "cnn", "value": 0.9, "metric": "acuracy"}],
+        "claims.0.metric: 'acuracy' is not allowed. Did you mean 'accuracy'?",
+    ),
+    (
+        "claims",
+        [{"system": "x", "model": "cnn", "value": 0.9, "metric": "macro_f1", "part": "train"}],
+        "of the training part accuracy alone is recorded",
+    ),
+    ("only", {"models": ["cn"]}, "only.models: the study has no 'cn' there. Did you mean 'cnn'?"),
+    ("only", {"model": ["cnn"]}, "only: unknown key 'model'. Did you mean 'models'?"),
+    ("claims", [{"system": "x", "model": "cnn", "value": 960}], "claims.0.value: 960 is impossible"),
     ("device", "gpu", "device: 'gpu' is not allowed"),
 ]
 

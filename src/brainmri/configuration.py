@@ -9,6 +9,7 @@ from brainmri.errors import BrainmriError, nearest
 from brainmri.images.box import CropSettings
 from brainmri.images.layout import LayoutSettings
 from brainmri.labels import FOLDER_WORDS
+from brainmri.selection import selected, unknown_choices
 from brainmri.sources.settings import SourceSettings
 from brainmri.splits.folds import fold_names, with_folds
 from brainmri.splits.settings import SplitSettings
@@ -37,7 +38,8 @@ def checked(config: dict, schema: dict) -> dict:
     Returns
     -------
     dict
-        A copy of `config`, complete; a split of k folds has become k splits.
+        A copy of `config`, complete; a split of k folds has become k splits, and what the key `only` leaves
+        out is gone.
 
     Raises
     ------
@@ -51,10 +53,17 @@ def checked(config: dict, schema: dict) -> dict:
     if not errors:
         name_folders_in_lists(config)
     mistakes = [sentence(error) for error in errors] or list(impossible_wishes(config))
+    refuse(mistakes)
+    folded = config["splits"]
+    make_folds_splits(config)
+    refuse(list(selected(config, folded)))
+    return config
+
+
+def refuse(mistakes: list[str]) -> None:
+    """Raise BrainmriError with all mistakes, if there are any."""
     if mistakes:
         raise BrainmriError("the configuration is at fault:\n  " + "\n  ".join(dict.fromkeys(mistakes)))
-    make_folds_splits(config)
-    return config
 
 
 def name_folders_in_lists(config: dict) -> None:
@@ -155,10 +164,8 @@ def impossible_wishes(config: dict) -> Iterator[str]:
     for name in config["class_names"]:
         if name not in mapped:
             yield f"class_names: no folder of any data set maps to '{name}'. {nearest(name, mapped)}"
-    for index, claim in enumerate(config["claims"]):
-        name, known = claim["model"], config["models"]
-        if name not in known:
-            yield f"claims.{index}.model: there is no model '{name}'. {nearest(name, known)}"
+    yield from impossible_claims(config)
+    yield from unknown_choices(config)
 
 
 def impossible_dataset(place: str, dataset: dict, config: dict) -> Iterator[str]:
@@ -209,6 +216,23 @@ def untestable(config: dict) -> Iterator[str]:
             )
     if all(dataset["splits"] == [] for dataset in datasets):
         yield "datasets: none takes part in a split; name one under the key splits of one of them."
+
+
+def impossible_claims(config: dict) -> Iterator[str]:
+    """Yield the published figures that nothing of this study could stand beside."""
+    protocols = [split["protocol"] for split in config["splits"].values()]
+    for index, claim in enumerate(config["claims"]):
+        for key, kind, known in (
+            ("model", "model", config["models"]),
+            ("dataset", "data set", config["datasets"]),
+            ("protocol", "split of the protocol", set(protocols)),
+        ):
+            name = claim[key]
+            if name is not None and name not in known:
+                yield f"claims.{index}.{key}: there is no {kind} '{name}'. {nearest(name, known)}"
+        if claim["part"] == "train" and claim["metric"] != "accuracy":
+            metric = claim["metric"]
+            yield f"claims.{index}.metric: of the training part accuracy alone is recorded, not {metric}."
 
 
 def refused(place: str, make) -> Iterator[str]:

@@ -54,6 +54,12 @@ def test_small_crop_is_rejected_and_told():
     assert box.area < 0.25 * image.size
 
 
+def test_the_centre_is_what_enlarging_to_256_and_cropping_to_224_keeps():
+    image = np.zeros((512, 512), np.uint8)
+    assert find_box(image, CropSettings("centre")) == (Box(32, 32, 480, 480), False)
+    assert find_box(image, CropSettings("centre", centre=1.0)) == (Box(0, 0, 512, 512), False)
+
+
 def test_threshold_decides_what_is_head():
     image = ellipse(200, 200, (100, 100), (80, 80), gray=40)
     assert find_box(image, CropSettings())[1]
@@ -121,7 +127,14 @@ def test_shrinking_averages_and_does_not_alias():
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("method", "contours"), ("threshold", 255), ("threshold", -1), ("margin", -1), ("minimum_area", 1.5)],
+    [
+        ("method", "contours"),
+        ("threshold", 255),
+        ("threshold", -1),
+        ("margin", -1),
+        ("minimum_area", 1.5),
+        ("centre", 0),
+    ],
 )
 def test_settings_that_make_no_sense_name_their_key(key, value):
     with pytest.raises(BrainmriError, match=f"crop.{key}"):

@@ -81,6 +81,8 @@ def test_the_normalisation_is_the_model_s_own():
     given = build_model(made(architecture="resnet18", image_size=32, backbone=PLAIN_RGB), 2)
     assert (given.mean, given.std) == (0.5, 0.5)
     assert build_model(made(image_size=32), 2).mean is None
+    fixed = build_model(made(image_size=32, cnn={"normalise": [0.5, 0.25]}), 2)
+    assert (fixed.mean, fixed.std) == (0.5, 0.25)
 
 
 def test_backbone_arguments_reach_timm_and_wrong_ones_are_named():

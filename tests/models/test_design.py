@@ -29,6 +29,7 @@ from brainmri.models.settings import CnnSettings, Design, HeadSettings
         ({"cnn": {"channels": [10**9]}}, "cnn.channels"),
         ({"cnn": {"channels": "ab"}}, "cnn.channels is 'ab'; allowed: a list"),
         ({"cnn": {"kernel_size": 0}}, "cnn.kernel_size"),
+        ({"cnn": {"normalise": [0.5, 0]}}, "cnn.normalise"),
         ({"image_size": 16, "cnn": {"channels": [8] * 5, "padding": 0}}, "fewer than 5 layers"),
         ({"pretrained": True}, "pretrained is True; allowed: false or a path"),
         ({"backbone": {"pad_type": "same"}}, "nothing for architecture cnn"),

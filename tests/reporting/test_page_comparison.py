@@ -1,11 +1,8 @@
-"""How models, protocols and published figures are compared."""
-
-from pathlib import Path
+"""How models and protocols are compared."""
 
 import pytest
 
-from brainmri.reporting.page_comparison import best_leak_free, claim_rows, summary_tables
-from brainmri.study import Study
+from brainmri.reporting.page_comparison import best_leak_free, summary_tables
 
 
 def run_of(split: str, model: str, test: float, val: float, seed: int = 0) -> dict:
@@ -60,23 +57,3 @@ def test_seeds_of_one_model_share_a_cell():
     assert cell["seeds"] == 2
     assert cell["accuracy"]["text"] == "85.0 %"
     assert cell["accuracy"]["range"] == "75.0–95.0"
-
-
-def claims_of(*claims: dict) -> list[dict]:
-    study = Study("s", {}, {}, {}, [0], [], claims=list(claims), results_dir=Path())
-    return claim_rows(study, RUNS, [table_of(RUNS)])
-
-
-@pytest.mark.parametrize("value", [0.96, 96.0])
-def test_a_claim_stands_beside_ours_under_the_same_protocol_and_the_leak_free_one(value):
-    claim = {"system": "S", "model": "a", "protocol": "random", "metric": "accuracy", "value": value}
-    (row,) = claims_of(claim)
-    assert row["claimed"] == "96.0 %"
-    assert row["same"]["text"] == "97.0 %"
-    assert row["free"]["text"] == "85.0 %"
-    assert row["free"]["sizes"] == "40 images, 30 groups"
-
-
-def test_a_claim_of_a_model_that_was_not_trained_stands_alone():
-    (row,) = claims_of({"system": "S", "model": "unknown", "metric": "accuracy", "value": 0.9})
-    assert row["same"]["text"] == row["free"]["text"] == "–"

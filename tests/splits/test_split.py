@@ -117,6 +117,27 @@ def test_published_without_a_test_part_says_what_to_use(manifest_of):
         manifest_of(rows, SplitSettings("published"))
 
 
+@pytest.mark.parametrize("protocol", ["random", "grouped"])
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_only_the_wished_part_of_the_source_is_drawn_from(manifest_of, tmp_path, protocol, part):
+    rows = inventory_rows(patients=12, slices=5)
+    manifest = manifest_of(rows, SplitSettings(protocol, source_split=part)).set_index("image_id")
+    source = pd.DataFrame(rows).set_index("image_id")["source_split"]
+    assert manifest.loc[source == part, "split"].isin(["train", "val", "test"]).all()
+    assert set(manifest.loc[source != part, "reason"]) == {f"only the source's {part} part is drawn from"}
+    drawn = manifest[manifest["split"] != "excluded"]
+    assert (drawn["split"] == "test").mean() == pytest.approx(0.15, abs=0.05)
+    if protocol == "grouped":
+        assert drawn.groupby("group_id")["split"].nunique().max() == 1
+    assert read_json(tmp_path / "split.json")["source_split"] == part
+
+
+def test_a_part_that_the_source_does_not_have_is_told(manifest_of):
+    rows = [row | {"source_split": "train"} for row in inventory_rows()]
+    with pytest.raises(BrainmriError, match=r"source_split is 'test', and .* no usable image in that part"):
+        manifest_of(rows, SplitSettings("random", source_split="test"))
+
+
 def test_published_clean_warns_of_a_class_that_is_left_without_a_test_image(manifest_of, capsys):
     rows = [row | {"patient_id": None} for row in inventory_rows()]
     trained = {row["label"]: row["pixel_sha256"] for row in rows if row["source_split"] == "train"}
@@ -147,6 +168,8 @@ def test_a_class_of_two_patients_cannot_fill_three_parts(manifest_of):
         ({"test": 1.2}, "impossible"),
         ({"train": 0.9}, "120%"),
         ({"conflicts": "drop"}, "exclude, keep"),
+        ({"source_split": "training"}, "'training' is no part of a source. Known: train, test"),
+        ({"protocol": "published", "source_split": "train"}, "uses all parts of the source; use 'random'"),
     ],
 )
 def test_impossible_settings_are_one_sentence(change, sentence):

@@ -7,7 +7,7 @@ import numpy as np
 
 from brainmri.errors import BrainmriError, nearest
 
-METHODS = ("contour", "none")
+METHODS = ("contour", "centre", "none")
 # The 5x5 Gaussian of the reference (see `head_box`); as two filters, twice as fast as cv2.GaussianBlur.
 BLUR = cv2.getGaussianKernel(5, 0)
 OPENING_STEPS = 2
@@ -53,7 +53,8 @@ class CropSettings:
     Parameters
     ----------
     method
-        ``contour``: the box of the largest bright region; ``none``: the whole image.
+        ``contour``: the box of the largest bright region; ``centre``: the middle of the image, as where it
+        was enlarged and cropped to the wished size; ``none``: the whole image.
     threshold
         Gray value (0 to 254) above which a blurred pixel is head.
     margin
@@ -61,12 +62,15 @@ class CropSettings:
     minimum_area
         The share of the image (0 to 1) that a box must keep; one that keeps less is rejected, and
         the whole image is kept.
+    centre
+        Of the method ``centre``: which share of each side is kept.
     """
 
     method: str = "contour"
     threshold: int = 45
     margin: int = 0
     minimum_area: float = 0.25
+    centre: float = 0.875
 
     def __post_init__(self):
         if self.method not in METHODS:
@@ -80,6 +84,8 @@ class CropSettings:
             raise BrainmriError(f"crop.margin is {self.margin}: must be 0 pixels or more.")
         if not 0 <= self.minimum_area <= 1:
             raise BrainmriError(f"crop.minimum_area is {self.minimum_area}: must be from 0 to 1.")
+        if not 0 < self.centre <= 1:
+            raise BrainmriError(f"crop.centre is {self.centre}: must be a share above 0, up to 1.")
 
 
 def head_box(gray: np.ndarray, threshold: int) -> Box | None:
@@ -105,6 +111,13 @@ def head_box(gray: np.ndarray, threshold: int) -> Box | None:
     return Box(left, top, left + width, top + height)
 
 
+def centre_box(width: int, height: int, share: float) -> Box:
+    """Return the box in the middle of an image that keeps a share of each side, at least one pixel."""
+    kept_width, kept_height = max(1, round(share * width)), max(1, round(share * height))
+    left, top = (width - kept_width) // 2, (height - kept_height) // 2
+    return Box(left, top, left + kept_width, top + kept_height)
+
+
 def find_box(gray: np.ndarray, settings: CropSettings) -> tuple[Box, bool]:
     """Return the box to keep, and whether it is a fallback to the whole image.
 
@@ -126,6 +139,8 @@ def find_box(gray: np.ndarray, settings: CropSettings) -> tuple[Box, bool]:
     whole = Box(0, 0, width, height)
     if settings.method == "none":
         return whole, False
+    if settings.method == "centre":
+        return centre_box(width, height, settings.centre), False
     head = head_box(gray, settings.threshold)
     if head is None:
         return whole, True

@@ -28,7 +28,7 @@ def build_model(design: Design, class_count: int, weights_dir: Path = Path("data
     -------
     Classifier
         In training mode, on the CPU. Its mean and std are None for the reference CNN, which has none of its
-        own: they are measured on the training part.
+        own unless `cnn.normalise` gives them: they are measured on the training part.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def build_model(design: Design, class_count: int, weights_dir: Path = Path("data
     if design.architecture == REFERENCE_CNN:
         body = cnn_body(design.cnn)
         features = design.cnn.channels[-1] * design.cnn.map_size(design.image_size) ** 2
-        mean = std = None
+        mean, std = design.cnn.normalise or (None, None)
         interpolation = "bilinear"
     else:
         # timm takes ten seconds to import: only where a timm model is asked for.

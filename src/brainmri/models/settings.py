@@ -57,6 +57,8 @@ class CnnSettings:
         Whether each convolution is followed by batch normalisation.
     dropout
         Share of the channels dropped after each max-pool in training.
+    normalise
+        [mean, deviation] by which gray values in [0, 1] are normalised; null: those of the training part.
     """
 
     channels: list[int] = field(default_factory=lambda: [16, 32, 64])
@@ -64,6 +66,7 @@ class CnnSettings:
     padding: int = 1
     batch_norm: bool = False
     dropout: float = 0.0
+    normalise: list[float] | None = None
 
     def __post_init__(self):
         widths = self.channels
@@ -76,6 +79,13 @@ class CnnSettings:
         require(1 <= self.kernel_size <= 31, "cnn.kernel_size", self.kernel_size, "1 to 31")
         require(0 <= self.padding <= 31, "cnn.padding", self.padding, "0 to 31")
         require(0 <= self.dropout < 1, "cnn.dropout", self.dropout, "0 up to, not including, 1")
+        fixed = self.normalise
+        require(
+            fixed is None or (len(fixed) == 2 and 0 <= fixed[0] <= 1 and 0 < fixed[1] <= 1),
+            "cnn.normalise",
+            fixed,
+            "null, or [mean, deviation] with a mean from 0 to 1 and a deviation above 0, up to 1",
+        )
 
     def map_size(self, image_size: int) -> int:
         """Return the pixels a side of the last feature map, 0 where an image of `image_size` is too small."""

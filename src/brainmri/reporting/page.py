@@ -12,7 +12,8 @@ from brainmri import __version__
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.numbers import decimal, points
 from brainmri.reporting.page_audit import copies_context, leak_effects
-from brainmri.reporting.page_comparison import best_leak_free, claim_rows, comparison_rows, summary_tables
+from brainmri.reporting.page_claims import claim_rows
+from brainmri.reporting.page_comparison import best_leak_free, comparison_rows, summary_tables
 from brainmri.reporting.page_data import dataset_context, split_context
 from brainmri.reporting.page_models import run_context
 from brainmri.reporting.page_overlap import overlap_rows
@@ -47,6 +48,7 @@ def page_context(study: Study, folder: Path) -> dict:
         copies_context(study, table["dataset"], artefacts) | {"effects": leak_effects(table)}
         for table in tables
     ]
+    claims = claim_rows(study, runs, tables)
     comparison = artefacts.link(study.folder / "comparison.parquet")
     figure = study.folder / "figures" / "comparison.svg"
     alt = "Accuracy and macro-F1 with intervals, of every model and protocol; the table has the numbers"
@@ -61,13 +63,13 @@ def page_context(study: Study, folder: Path) -> dict:
         "runs": runs,
         "tables": tables,
         "best": [best for table in tables if (best := best_leak_free(table, splits, runs))],
-        "warnings": warnings_of(datasets, splits, runs),
+        "warnings": warnings_of(datasets, splits, runs, claims),
         "comparison": {
             "rows": comparison_rows(runs, splits),
             "figure": artefacts.figure(figure, alt),
             "link": comparison,
         },
-        "claims": claim_rows(study, runs, tables),
+        "claims": claims,
         "versions": versions(runs),
         "artefacts": sorted(artefacts.shown.values(), key=lambda link: link["name"]),
     }

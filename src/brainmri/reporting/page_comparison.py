@@ -1,7 +1,6 @@
-"""How models, protocols and published figures compare on the page, as plain dictionaries."""
+"""How models and protocols compare on the page, as plain dictionaries."""
 
-from brainmri.reporting.numbers import UNKNOWN, is_number, measured, metric_title, over_seeds, percent
-from brainmri.study import Study
+from brainmri.reporting.numbers import UNKNOWN, is_number, measured, over_seeds, percent
 
 COMPARED = ("accuracy", "macro_f1", "mcc")
 
@@ -109,41 +108,3 @@ def comparison_rows(runs: list[dict], splits: list[dict]) -> list[dict]:
         }
         for run in runs
     ]
-
-
-def claim_rows(study: Study, runs: list[dict], tables: list[dict]) -> list[dict]:
-    """Return the published figures, each beside ours under the same protocol and beside the leak-free one."""
-    bases = {table["dataset"]: table["base"] for table in tables}
-    rows = []
-    for claim in study.claims:
-        metric = claim.get("metric") or "accuracy"
-        value = claim.get("value")
-        # Some write a figure in percent.
-        value = value / 100 if is_number(value) and value > 1.5 else value
-        own = [run for run in runs if run["model"] == claim.get("model")]
-        own = [run for run in own if claim.get("dataset") in (None, run["dataset"])]
-        for dataset in dict.fromkeys(run["dataset"] for run in own) or [claim.get("dataset")]:
-            here = [run for run in own if run["dataset"] == dataset]
-            same = [run for run in here if run["protocol"] == claim.get("protocol")]
-            free = [run for run in here if run["split"] == bases.get(dataset)]
-            rows.append(
-                {
-                    "system": claim.get("system", UNKNOWN),
-                    "model": claim.get("model", UNKNOWN),
-                    "dataset": dataset or UNKNOWN,
-                    "protocol": claim.get("protocol") or "not said",
-                    "metric": metric_title(metric),
-                    "claimed": measured(metric, {"value": value})["text"],
-                    "same": claim_cell(metric, same),
-                    "free": claim_cell(metric, free),
-                    "remark": claim.get("remark") or claim.get("source") or "",
-                }
-            )
-    return rows
-
-
-def claim_cell(metric: str, runs: list[dict]) -> dict:
-    """Return our value of a claimed metric over seeds, with the size of the test part."""
-    value = measured(metric, over_seeds([run["test"].get(metric) for run in runs]))
-    sizes = sorted({(run["images"], run["groups"]) for run in runs})
-    return {**value, "sizes": "; ".join(f"{images} images, {groups} groups" for images, groups in sizes)}

@@ -36,6 +36,8 @@ def run_context(study: Study, run: Run, artefacts: Artefacts) -> dict:
     metrics, metadata = read_json(paths["metrics.json"]), read_json(paths["model.json"])
     history, test = read_parquet(paths["history.parquet"]), metrics.get("test") or {}
     identity = {key: getattr(run, key) for key in ("dataset", "split", "model", "seed")}
+    best_epoch = metadata.get("best_epoch") or least_loss_epoch(history)
+    learnt = history.loc[history["epoch"] == best_epoch, "train_accuracy"]
     return {
         **identity,
         "protocol": study.splits[run.split].get("protocol", run.split),
@@ -45,6 +47,8 @@ def run_context(study: Study, run: Run, artefacts: Artefacts) -> dict:
         "groups": test.get("n_groups"),
         "test": test,
         "val": metrics.get("val") or {},
+        # Measured while the epoch went on, with augmentation and dropout; an interval would say nothing.
+        "train": {"accuracy": {"value": float(learnt.iloc[0])}} if len(learnt) else {},
         "headlines": [measured(name, test[name]) for name in HEADLINES if name in test],
         "per_class": per_class(test),
         "calibration": calibration_lines(test.get("calibration") or {}),
@@ -52,7 +56,7 @@ def run_context(study: Study, run: Run, artefacts: Artefacts) -> dict:
         "referral": test.get("referral") or {},
         "recipe": flattened(study.models[run.model]),
         "epochs": len(history),
-        "best_epoch": metadata.get("best_epoch") or least_loss_epoch(history),
+        "best_epoch": best_epoch,
         "metadata": metadata,
         "device": str(metadata.get("device", UNKNOWN)),
         "precision": str(metadata.get("precision", UNKNOWN)),

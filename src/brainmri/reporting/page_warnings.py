@@ -1,6 +1,7 @@
 """What a reader must know before believing a number: the warnings at the top of the page."""
 
 from brainmri.reporting.numbers import is_number, percent
+from brainmri.reporting.page_claims import LEAKS, MISSED
 from brainmri.reporting.style import class_title
 
 ALARM_FROM = 0.99
@@ -11,16 +12,21 @@ TELLING_METADATA = 0.1
 INEXACT_KINDS = ("near", "mirrored", "rotated", "affine")
 
 
-def warnings_of(datasets: list[dict], splits: list[dict], runs: list[dict]) -> list[dict]:
+def warnings_of(
+    datasets: list[dict], splits: list[dict], runs: list[dict], claims: list[dict] | None = None
+) -> list[dict]:
     """Return the warnings, the gravest first: each a `level` (alarm, warning, note), `where` and `text`.
 
     Parameters
     ----------
     datasets, splits, runs
         What `dataset_context`, `split_context` and `run_context` returned.
+    claims
+        What `claim_rows` returned.
     """
     found = [line for split in splits for line in (*alarms(split, runs), *split_warnings(split, runs))]
     found += [line for dataset in datasets for line in dataset_warnings(dataset, splits)]
+    found += [line for claim in claims or [] for line in claim_warnings(claim)]
     order = {"alarm": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda line: order[line["level"]])
 
@@ -138,6 +144,26 @@ def dataset_warnings(dataset: dict, splits: list[dict]) -> list[dict]:
     if rejected:
         add("note", f"{rejected} of {dataset['files']} files are not used; the reasons are under Data.")
     return found
+
+
+def claim_warnings(claim: dict) -> list[dict]:
+    """Return what our figures say against a published one; training figures say nothing of a model."""
+    if claim["part"] == "train" or claim["verdict"] not in (MISSED, LEAKS):
+        return []
+    said = f"{claim['system']} claims {claim['claimed']} {claim['metric']} on {claim['on']}"
+    if claim["verdict"] == MISSED:
+        text = f"{said}; under the same protocol ours is {told(claim['same'])}: the claim is not reached."
+    else:
+        text = (
+            f"{said}; ours reaches it under the protocol {claim['protocol']} ({told(claim['same'])}), which "
+            f"tests on images known from training, and not where it is leak-free ({told(claim['free'])})."
+        )
+    return [{"level": "warning", "where": f"{claim['dataset']}, {claim['model']}", "text": text}]
+
+
+def told(cell: dict) -> str:
+    """Return a value with its interval in words."""
+    return f"{cell['text']}, {cell['range']}" if cell["range"] else cell["text"]
 
 
 def place(split: dict) -> str:

@@ -8,6 +8,7 @@ from brainmri.errors import BrainmriError, nearest
 PROTOCOLS = ("grouped", "random", "published", "published_clean", "leave_one_out")
 # Under these the test part is given, and only train and val are drawn.
 TEST_PART_GIVEN = ("published", "published_clean", "leave_one_out")
+SOURCE_PARTS = ("train", "test")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ class SplitSettings:
         Which of the folds this is, from 0; the configuration makes a split of each.
     test_dataset
         Under ``leave_one_out`` the member that tests.
+    source_split
+        Under ``grouped`` and ``random`` the only one of the source's own parts, ``train`` or ``test``, that
+        is drawn from, for systems that never opened the other; None draws from all images.
     seed
         Seed of the draw.
     conflicts
@@ -46,6 +50,7 @@ class SplitSettings:
     folds: int | None = None
     fold: int | None = None
     test_dataset: str | None = None
+    source_split: str | None = None
     seed: int = 0
     conflicts: str = "exclude"
 
@@ -62,6 +67,16 @@ class SplitSettings:
                 "test_dataset: name the data set that tests; the protocol 'leave_one_out' needs it."
                 if self.test_dataset is None
                 else f"test_dataset: the protocol '{self.protocol}' has none; use 'leave_one_out'."
+            )
+        if self.source_split not in (None, *SOURCE_PARTS):
+            raise BrainmriError(
+                f"source_split: '{self.source_split}' is no part of a source. "
+                f"Known: {', '.join(SOURCE_PARTS)}."
+            )
+        if self.source_split and self.protocol in TEST_PART_GIVEN:
+            raise BrainmriError(
+                f"source_split: the protocol '{self.protocol}' uses all parts of the source; use 'random' or "
+                "'grouped'."
             )
         for part, share in self.shares().items():
             if not 0 < share < 1:

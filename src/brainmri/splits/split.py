@@ -107,6 +107,14 @@ def candidates(
     why_not[not_ok] = broken["status"] + broken["reason"].map(lambda reason: f": {reason}" if reason else "")
     why_not[why_not.isna() & files["label"].isna()] = "no label"
     why_not[why_not.isna() & files["label_index"].isna()] = "the label is none of the study's classes"
+    if settings.source_split is not None:
+        is_wished = files["source_split"] == settings.source_split
+        if not (is_wished & why_not.isna()).any():
+            raise BrainmriError(
+                f"source_split is '{settings.source_split}', and {inventory} has no usable image in that "
+                "part of its source: leave the key out, or name the source's folders under layout."
+            )
+        why_not[why_not.isna() & ~is_wished] = f"only the source's {settings.source_split} part is drawn from"
     if settings.conflicts == "exclude":
         in_conflict = files["label_conflict"].eq(True).fillna(False).astype(bool)
         why_not[why_not.isna() & in_conflict] = "label conflict: a copy of it carries another label"

@@ -35,6 +35,7 @@ def split_summary(manifest: pd.DataFrame, settings: SplitSettings) -> dict:
         "folds": settings.folds,
         "fold": settings.fold,
         "test_dataset": settings.test_dataset,
+        "source_split": settings.source_split,
         "seed": settings.seed,
         "images": len(used),
         "groups": int(used["group_id"].nunique()),
