@@ -1,63 +1,149 @@
 """A training that was killed goes on where it was, and ends at the same bits."""
 
+import os
+import random
+import shutil
 import signal
 import subprocess
-import sys
-from pathlib import Path
+import time
+from collections import Counter
+from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import train_command
 
+from brainmri.cli import main
+from brainmri.training import conduct, loop
 from brainmri.training.callbacks import History, Run
 from brainmri.training.checkpoint import Checkpoint
+from brainmri.training.prepare import probe_head
 from brainmri.training.recipe import OptimizerSettings
+from brainmri.training.steps import take_step
 
-BRAINMRI = Path(sys.executable).with_name("brainmri")
-RECIPE = (
-    '{"image_size": 32, "cnn": {"channels": [8, 16], "batch_norm": true, "dropout": 0.1}, "epochs": 12,'
-    ' "head": {"hidden": 32}, "batch_size": 8, "augment": "standard", "early_stopping": {"patience": 11},'
-    ' "optimizer": {"name": "adamw", "weight_decay": 0.01},'
-    ' "schedule": {"name": "plateau", "patience": 1, "factor": 0.5}}'
-)
+RECIPE = {
+    "image_size": 32,
+    "cnn": {"channels": [8, 16], "batch_norm": True, "dropout": 0.1},
+    "epochs": 12,
+    "head": {"hidden": 32},
+    "batch_size": 8,
+    "augment": "standard",
+    "early_stopping": {"patience": 11},
+    "ema": 0.9,
+    "linear_probe": {"epochs": 2},
+    "optimizer": {"name": "adamw", "weight_decay": 0.01},
+    "schedule": {"name": "plateau", "patience": 1, "factor": 0.5},
+}
 
 
-def command(files, folder, checkpoints):
-    manifest, images = files
-    words = [BRAINMRI, "train", "--manifest", manifest, "--images", images, "--recipe", RECIPE]
-    words += ["--model", folder / "model.safetensors", "--metadata", folder / "model.json"]
-    words += ["--history", folder / "history.parquet", "--checkpoint_dir", checkpoints]
-    return [*map(str, words), "--device", "cpu", "--threads", "1", "--seed", "3"]
+def assert_equal_results(folder, other):
+    """Compare weights to the bit, and every column of the history but the times."""
+    assert (folder / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
+    first, second = (
+        pd.read_parquet(one / "history.parquet").drop(columns=["seconds", "images_per_second"])
+        for one in (folder, other)
+    )
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
 @pytest.mark.slow
-def test_a_killed_training_ends_at_the_same_bits(blob_files, tmp_path):
+@pytest.mark.parametrize(("kill", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 75)])
+def test_a_killed_training_ends_at_the_same_bits(blob_files, tmp_path, kill, status):
     whole, killed, checkpoints = tmp_path / "whole", tmp_path / "killed", tmp_path / "checkpoints"
-    subprocess.run(command(blob_files, whole, checkpoints), check=True, capture_output=True)
+    subprocess.run(train_command(blob_files, whole, checkpoints, RECIPE), check=True, capture_output=True)
 
-    process = subprocess.Popen(
-        command(blob_files, killed, checkpoints), stderr=subprocess.PIPE, text=True, bufsize=1
-    )
+    command = train_command(blob_files, killed, checkpoints, RECIPE)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, bufsize=1)
     for line in process.stderr:
         if line.startswith("epoch 5/"):
-            process.send_signal(signal.SIGKILL)
+            process.send_signal(kill)
             break
-    process.wait()
-    assert process.returncode == -signal.SIGKILL
+    end = process.stderr.read()
+    assert process.wait() == status, end
     assert not (killed / "model.safetensors").exists()
+    assert ("the same command goes on from there" in end) is (kill == signal.SIGTERM)
 
-    done = subprocess.run(
-        command(blob_files, killed, checkpoints), check=True, capture_output=True, text=True
-    )
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert "resuming after epoch" in done.stderr
     assert "epoch 1/" not in done.stderr
-    assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
-    timeless = ["seconds", "images_per_second"]
-    first, second = (
-        pd.read_parquet(folder / "history.parquet").drop(columns=timeless) for folder in (whole, killed)
-    )
-    pd.testing.assert_frame_equal(first, second, check_exact=True)
+    assert_equal_results(killed, whole)
+    assert list(checkpoints.iterdir()) == []
+
+
+def trained_in_child(files, folder, checkpoints):
+    """Train in a process that was forked with everything imported."""
+    torch.set_num_threads(1)
+    raise SystemExit(main(train_command(files, folder, checkpoints, KILLED)[1:]))
+
+
+@pytest.mark.parametrize("step", [1, 4, 6, 9, 12])
+def test_an_end_that_is_asked_for_comes_after_the_step(blob_files, tmp_path, monkeypatch, step):
+    """Two epochs of six steps each: SIGTERM in the middle, at the end, and when all is done."""
+    recipe = {**RECIPE, "epochs": 2, "precision": "fp32", "layout": "contiguous"}
+    whole, left, checkpoints = tmp_path / "whole", tmp_path / "left", tmp_path / "checkpoints"
+    assert main(train_command(blob_files, whole, checkpoints, recipe)[1:]) == 0
+    taken = []
+
+    def take_and_signal(*words):
+        take_step(*words)
+        taken.append(1)
+        if len(taken) == step:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(loop, "take_step", take_and_signal)
+    # The steps of the linear probe are not those of the training.
+    monkeypatch.setattr(conduct, "probe_head", lambda *words: probe_head(*words) + [taken.clear()][:0])
+    status = main(train_command(blob_files, left, checkpoints, recipe)[1:])
+    assert len(taken) == step
+    assert status == (0 if step == 12 else 75)
+    if status:
+        assert main(train_command(blob_files, left, checkpoints, recipe)[1:]) == 0
+    assert len(taken) == 12
+    assert_equal_results(left, whole)
+
+
+# Ten epochs of sixteen steps: long enough to be hit at any moment, short enough to be run twenty times.
+KILLED = {**RECIPE, "epochs": 10, "batch_size": 3, "linear_probe": {"epochs": 0}}
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_change_nothing(blob_files, tmp_path):
+    whole, killed, checkpoints = tmp_path / "whole", tmp_path / "killed", tmp_path / "checkpoints"
+    forked = get_context("forkserver")
+    forked.set_forkserver_preload(["brainmri.cli", "brainmri.training.train", "brainmri.training.conduct"])
+
+    def started(folder):
+        process = forked.Process(target=trained_in_child, args=(blob_files, folder, checkpoints))
+        process.start()
+        return process
+
+    process = started(whole)
+    process.join()
+    assert process.exitcode == 0
+    begun = time.monotonic()
+    process = started(tmp_path / "again")
+    process.join()
+    duration = time.monotonic() - begun
+
+    generator, kills = random.Random(0), Counter()
+    while sum(kills.values()) < 20:
+        process = started(killed)
+        process.join(generator.uniform(0, duration))
+        if process.exitcode is None:
+            way = generator.choice([signal.SIGKILL, signal.SIGTERM])
+            os.kill(process.pid, way)
+            kills[way] += 1
+        process.join()
+        if process.exitcode == 0:
+            assert_equal_results(killed, whole)
+            shutil.rmtree(killed)
+    process = started(killed)
+    process.join()
+    assert process.exitcode == 0
+    assert len(kills) == 2
+    assert_equal_results(killed, whole)
     assert list(checkpoints.iterdir()) == []
 
 

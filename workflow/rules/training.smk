@@ -15,16 +15,25 @@ rule train:
         "logs/{study}/train/{dataset}-{split}-{model}-seed{seed}.log",
     threads: 8
     resources:
-        gpu=1,
+        gpu=config["devices"],
     params:
         recipe=lambda wildcards: json.dumps(config["models"][wildcards.model]),
         crop=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["crop"]),
         weights_dir=config["weights_dir"],
         device=config["device"],
+        devices=config["devices"],
+        monitor=lambda wildcards: (
+            " --monitor tensorboard --events logs/{0.study}/tensorboard/{0.dataset}-{0.split}-{0.model}-seed{0.seed}".format(
+                wildcards
+            )
+            if config["monitor"]
+            else ""
+        ),
     message:
         "Train {wildcards.model} on {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed} (progress: {log})"
     shell:
         "brainmri train --manifest {input.manifest:q} --images {input.images:q}"
         " --recipe {params.recipe:q} --crop {params.crop:q} --seed {wildcards.seed}"
-        " --weights_dir {params.weights_dir:q} --device {params.device} --threads {threads}"
+        " --weights_dir {params.weights_dir:q} --device {params.device} --devices {params.devices}"
+        " --threads {threads}{params.monitor}"
         " --model {output.model:q} --metadata {output.metadata:q} --history {output.history:q} &> {log:q}"

@@ -24,6 +24,7 @@ from brainmri.training.checkpoint import Checkpoint, checkpoint_path
 from brainmri.training.interruption import Interruption
 from brainmri.training.lock import locked
 from brainmri.training.loop import fit
+from brainmri.training.monitor import DeviceUsage, TensorBoardEvents
 from brainmri.training.order import TrainingOrder
 from brainmri.training.parts import load_data
 from brainmri.training.plan import Plan
@@ -81,12 +82,13 @@ def carry_out(
     best = KeepBest(recipe.checkpoint.monitor)
     averaging = [AverageWeights(network, recipe.ema)] if recipe.ema else []
     stopping = [EarlyStopping(recipe.early_stopping)] if recipe.early_stopping else []
-    kept.callbacks = [*averaging, schedule, best, *stopping, history]
+    usage = DeviceUsage(place)
+    kept.callbacks = [*averaging, schedule, best, *stopping, history, usage]
     if kept.resume(run) and ranks.writes:
         after = f", step {run.step} of {run.steps}" if run.step else ""
         print(f"resuming after epoch {run.epoch} of {run.epochs}{after}", file=sys.stderr)
-    talking: list[Callback] = [Progress()] if ranks.writes else []
-    fit(run, plan, [*kept.callbacks, *talking, kept])
+    with watched_by(order, ranks) as watching:
+        fit(run, plan, [*kept.callbacks, *watching, kept])
     if ranks.writes:
         network.load_state_dict(best.weights)
         write_history(history.rows, order)
@@ -98,9 +100,20 @@ def carry_out(
             classes=data.classes,
             crop=asdict(order.crop),
             manifest_digest=file_digest(order.manifest),
-            facts=run_facts(order, plan, run.micro_batch, best, history.rows),
+            facts={**run_facts(order, plan, run.micro_batch, best, history.rows), **usage.facts()},
         )
     kept.remove()
+
+
+@contextmanager
+def watched_by(order: TrainingOrder, ranks: Ranks) -> Iterator[list[Callback]]:
+    """Return the callbacks that tell people how it goes; one of the processes has them."""
+    events = TensorBoardEvents(order.events) if order.events and ranks.writes else None
+    try:
+        yield [*([Progress()] if ranks.writes else []), *([events] if events else [])]
+    finally:
+        if events:
+            events.close()
 
 
 @contextmanager

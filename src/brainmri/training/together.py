@@ -41,7 +41,8 @@ def train_together(order: TrainingOrder) -> None:
             "devices: raise it, or lower devices."
         )
     # The launcher reports on itself in its own words; what went wrong is told by the process that failed.
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    for name in ("torch.distributed.elastic", "torch.multiprocessing"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     launch = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
