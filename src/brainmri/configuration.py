@@ -14,6 +14,7 @@ from brainmri.sources.settings import SourceSettings
 from brainmri.splits.folds import fold_names, with_folds
 from brainmri.splits.settings import SplitSettings
 from brainmri.training.recipe import recipe_from
+from brainmri.training.standard import with_standard
 
 # These folders of the results belong to no data set, split or model.
 RESERVED_NAMES = ("report", "figures", "logs")
@@ -47,6 +48,7 @@ def checked(config: dict, schema: dict) -> dict:
         With one sentence for each mistake: the key, its place, the nearest valid one.
     """
     config = deepcopy(config)
+    spell_out_standard(config)
     errors = sorted(
         filling_validator(schema).iter_errors(config), key=lambda error: [str(p) for p in error.path]
     )
@@ -64,6 +66,15 @@ def refuse(mistakes: list[str]) -> None:
     """Raise BrainmriError with all mistakes, if there are any."""
     if mistakes:
         raise BrainmriError("the configuration is at fault:\n  " + "\n  ".join(dict.fromkeys(mistakes)))
+
+
+def spell_out_standard(config: dict) -> None:
+    """Replace `recipe: standard` by the recipe that it stands for; in place, before defaults are filled in."""
+    models = config.get("models")
+    if isinstance(models, dict):
+        config["models"] = {
+            name: with_standard(model) if isinstance(model, dict) else model for name, model in models.items()
+        }
 
 
 def name_folders_in_lists(config: dict) -> None:

@@ -16,10 +16,9 @@ import torch
 from conftest import train_command
 
 from brainmri.cli import main
-from brainmri.training import conduct, loop
+from brainmri.training import loop
 from brainmri.training.callbacks import History, Run
 from brainmri.training.checkpoint import Checkpoint
-from brainmri.training.prepare import probe_head
 from brainmri.training.recipe import OptimizerSettings
 from brainmri.training.steps import take_step
 
@@ -86,15 +85,14 @@ def test_an_end_that_is_asked_for_comes_after_the_step(blob_files, tmp_path, mon
     assert main(train_command(blob_files, whole, checkpoints, recipe)[1:]) == 0
     taken = []
 
-    def take_and_signal(*words):
-        take_step(*words)
-        taken.append(1)
+    def take_and_signal(run, *words):
+        take_step(run, *words)
+        if run.phase == "train":
+            taken.append(1)
         if len(taken) == step:
             signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(loop, "take_step", take_and_signal)
-    # The steps of the linear probe are not those of the training.
-    monkeypatch.setattr(conduct, "probe_head", lambda *words: probe_head(*words) + [taken.clear()][:0])
     status = main(train_command(blob_files, left, checkpoints, recipe)[1:])
     assert len(taken) == step
     assert status == (0 if step == 12 else 75)
