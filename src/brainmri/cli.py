@@ -27,6 +27,7 @@ COMMANDS = {
     "pool": ("brainmri.audit.pool", "pool", "several data sets as one, grouped over their common copies"),
     "split": ("brainmri.splits.split", "split", "a stratified manifest of train, val and test"),
     "train": ("brainmri.training.train", "train", "train one model on one manifest"),
+    "lr-find": ("brainmri.lr_find", "lr_find", "a learning rate for a recipe, with its plot"),
     "predict_split": (
         "brainmri.evaluation.predict_split",
         "predict_split",

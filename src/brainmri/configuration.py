@@ -69,7 +69,7 @@ def refuse(mistakes: list[str]) -> None:
 
 
 def spell_out_standard(config: dict) -> None:
-    """Replace `recipe: standard` by the recipe that it stands for; in place, before defaults are filled in."""
+    """Replace `recipe: standard` by what it stands for; in place, before defaults are filled in."""
     models = config.get("models")
     if isinstance(models, dict):
         config["models"] = {

@@ -1,8 +1,8 @@
 """The `standard` recipe of each family of networks: good defaults, so that a model needs only its name.
 
-Sources: Davila 2024 (arXiv 2406.10050) on fine-tuning for medical images, a linear probe first and a slow body under
-a faster head; Wightman 2021 (ResNet strikes back) and He 2019 for AdamW, cosine with warm-up and label smoothing;
-VGG, which has no batch norm and collapses at the rates of the others, slow and clipped.
+Sources: Davila 2024 (arXiv 2406.10050) on fine-tuning for medical images, a linear probe first and a slow
+body under a faster head; Wightman 2021 (ResNet strikes back) and He 2019 for AdamW, cosine with warm-up and
+label smoothing; VGG, which has no batch norm and collapses at the rates of the others, slow and clipped.
 """
 
 from copy import deepcopy
