@@ -11,7 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from brainmri.images.box import CropSettings
 from brainmri.images.prepare import prepare_image
 from brainmri.reporting.style import MUTED, OKABE_ITO, add_title, new_figure
-from brainmri.training.augment import adjust, draw_transforms, warp
+from brainmri.training.augment import draw_transforms
+from brainmri.training.augmented import finished, warped_by_opencv
 from brainmri.training.recipe import STANDARD_AUGMENTATION
 
 FIRST_WEIGHT = -2.0
@@ -108,10 +109,9 @@ def augmentation_figure(study: PhantomStudy) -> Figure:
     """Return one slice and eight augmented versions of it."""
     row = study.largest("meningioma", "axial")
     image, _, _ = prepare_image(study.gray(row["image_id"]), 150, CropSettings())
-    copies = np.repeat(image[None], 8, axis=0)
     transforms = draw_transforms(np.random.default_rng(0), 8, 150, STANDARD_AUGMENTATION)
-    moved = torch.from_numpy(warp(copies, transforms.matrices)).float().div(255)
-    augmented = adjust(moved, transforms).mul(255).round().byte().numpy()
+    moved = warped_by_opencv(image[None], np.zeros(8, int), transforms.matrices)
+    augmented = finished(torch.from_numpy(moved), transforms).mul(255).round().byte().numpy()
     figure = new_figure(3.9, width=3.6)
     add_title(figure, "One slice, and eight augmented versions", 40)
     grid = figure.subplots(3, 3).ravel()

@@ -7,9 +7,13 @@ import torch
 from torch import Tensor
 
 from brainmri.models.classifier import Classifier
-from brainmri.training.augment import adjust, draw_transforms, warp
+from brainmri.training.augment import Transforms, draw_transforms
+from brainmri.training.augmented import finished, to_device
+from brainmri.training.image_sources import ImageSource, Request
+from brainmri.training.mixing import Mixing, with_partners
 from brainmri.training.parts import Part, TrainingData
-from brainmri.training.recipe import AugmentSettings
+from brainmri.training.recipe import Recipe
+from brainmri.training.sampling import epoch_order
 
 # Evaluation keeps no activations for a backward pass, so its batches can be larger.
 EVALUATION_BATCH = 128
@@ -32,51 +36,94 @@ def batch_slices(image_count: int, batch_size: int) -> list[slice]:
 
 
 def training_batches(
+    source: ImageSource,
     data: TrainingData,
     model: Classifier,
-    batch_size: int,
-    settings: AugmentSettings,
+    recipe: Recipe,
     seed: int,
     epoch: int,
     device: torch.device,
+    first_step: int = 0,
+    rank: int = 0,
+    world: int = 1,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the batches of one epoch, shuffled and augmented.
+    """Yield the batches of one epoch, shuffled, augmented and mixed as the recipe says.
 
-    Order and augmentation follow from `seed` and `epoch` alone, so an epoch that is run again after a kill
-    sees the same batches.
+    What is drawn follows from `seed` and `epoch` alone, so an epoch that is run again after a kill, from
+    whichever step, sees the same batches; and so do several processes together that share each batch.
+
+    Parameters
+    ----------
+    source
+        Where the images come from.
+    data
+        Labels, and which images train.
+    model
+        Knows how its images are normalised.
+    recipe
+        Batch size, augmentation, mixing and sampler.
+    seed, epoch
+        What all randomness follows from.
+    device
+        Where the batches are wanted.
+    first_step
+        Batches before this one are left out.
+    rank, world
+        This process takes the images `rank`, `rank + world` and so on of every batch: where a last batch is
+        small, some processes get one image less, or none.
 
     Yields
     ------
-    Tensor of float32, shape (n, 1, S, S), channels last
-        Normalised images on `device`.
-    Tensor of int64, shape (n,)
-        Their labels on `device`.
+    Tensor of float32, shape (n, 1, S, S)
+        Normalised images on `device`. One channel lies alike in both layouts: the network's decides.
+    Tensor on `device`
+        Labels, int64 of shape (n,); where images are mixed, the share of each class, float32 of shape (n, C).
     """
+    mixing = Mixing(recipe, len(data.classes)) if recipe.mixes_images else None
+    requests = training_requests(data, recipe, seed, epoch, rank, world)
+    for images, request in source.moved(request for request in requests if request.step >= first_step):
+        batch = finished(images, request.transforms, model.mean, model.std).unsqueeze(1)
+        labels = to_device(request.labels, device)
+        if mixing is None:
+            yield batch, labels
+        else:
+            batch, targets = mixing.mixed(batch, labels, [seed, epoch, request.step])
+            yield batch[: request.own], targets[: request.own]
+
+
+def training_requests(
+    data: TrainingData, recipe: Recipe, seed: int, epoch: int, rank: int, world: int
+) -> Iterator[Request]:
+    """Yield what this process takes of each batch of an epoch; drawn for whole batches, then shared out."""
     generator = np.random.default_rng([seed, epoch])
-    order = generator.permutation(len(data.train))
-    for places in batch_slices(len(data.train), batch_size):
-        chosen = order[places]
-        gathered = data.images[data.train.rows[chosen]]
-        transforms = draw_transforms(generator, len(chosen), gathered.shape[1], settings)
-        images = to_gray_values(warp(gathered, transforms.matrices), device)
-        yield model.normalised(adjust(images, transforms)), to_device(data.train.labels[chosen], device)
+    order = epoch_order(data.train.labels, recipe.sampler, generator)
+    size = data.images.shape[1]
+    for step, slice_ in enumerate(batch_slices(len(order), recipe.batch_size)):
+        chosen = order[slice_]
+        transforms = draw_transforms(generator, len(chosen), size, recipe.augmentation)
+        own = places = np.arange(rank, len(chosen), world)
+        if recipe.mixes_images and (world > 1 or len(chosen) % 2):
+            places = with_partners(own, len(chosen))
+        if world > 1 or len(places) > len(chosen):
+            chosen, transforms = chosen[places], transforms.taken(places)
+        yield Request(data.train.rows[chosen], data.train.labels[chosen], transforms, step, len(own))
 
 
 def evaluation_batches(
-    images: np.ndarray, part: Part, model: Classifier, device: torch.device
+    source: ImageSource,
+    part: Part,
+    model: Classifier,
+    device: torch.device,
+    batch_size: int = EVALUATION_BATCH,
+    rank: int = 0,
+    world: int = 1,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the batches of a part in order, not augmented; shapes as in `training_batches`."""
-    for start in range(0, len(part), EVALUATION_BATCH):
-        places = slice(start, start + EVALUATION_BATCH)
-        gathered = to_gray_values(images[part.rows[places]], device)
-        yield model.normalised(gathered), to_device(part.labels[places], device)
-
-
-def to_gray_values(images: np.ndarray, device: torch.device) -> Tensor:
-    """Return 8-bit images as gray values in [0, 1] on a device; the narrow bytes travel, not the floats."""
-    return to_device(images, device).float().div_(255)
-
-
-def to_device(array: np.ndarray, device: torch.device) -> Tensor:
-    """Return an array as a tensor on a device."""
-    return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+    """Yield the batches of a part in order, not augmented; shapes and shares as in `training_batches`."""
+    shares = [
+        slice(start + rank, min(start + batch_size, len(part)), world)
+        for start in range(0, len(part), batch_size)
+    ]
+    requests = [Request(part.rows[share], part.labels[share], Transforms()) for share in shares]
+    for images, request in source.moved(requests):
+        batch = finished(images, request.transforms, model.mean, model.std).unsqueeze(1)
+        yield batch, to_device(request.labels, device)

@@ -1,6 +1,5 @@
 """A frozen body run once: its features of all images, so that the head can be trained on them alone."""
 
-import numpy as np
 import torch
 
 from brainmri.models.classifier import Classifier
@@ -8,6 +7,7 @@ from brainmri.progress import progress
 from brainmri.training.arithmetic import Arithmetic, in_arithmetic
 from brainmri.training.batches import evaluation_batches
 from brainmri.training.feeds import FeatureFeed
+from brainmri.training.image_sources import ImageSource
 from brainmri.training.parts import Part, TrainingData
 from brainmri.training.ranks import ALONE, Ranks
 from brainmri.training.recipe import Recipe
@@ -20,8 +20,9 @@ def can_cache_features(recipe: Recipe) -> bool:
 
 def feature_feed(
     data: TrainingData,
+    source: ImageSource,
     model: Classifier,
-    batch_size: int,
+    recipe: Recipe,
     seed: int,
     device: torch.device,
     arithmetic: Arithmetic,
@@ -29,15 +30,15 @@ def feature_feed(
 ) -> FeatureFeed:
     """Return the feed of a classifier's head: the body's features of the parts `train` and `val`."""
     parts = {
-        name: body_features(data.images, part, model, device, arithmetic, name)
+        name: body_features(source, part, model, device, arithmetic, name)
         for name, part in (("train", data.train), ("val", data.val))
     }
     labels = torch.from_numpy(data.train.labels).to(device)
-    return FeatureFeed(parts["train"], parts["val"], labels, batch_size, seed, ranks)
+    return FeatureFeed(parts["train"], parts["val"], labels, recipe, seed, ranks)
 
 
 def body_features(
-    images: np.ndarray,
+    source: ImageSource,
     part: Part,
     model: Classifier,
     device: torch.device,
@@ -53,7 +54,7 @@ def body_features(
         in_arithmetic(arithmetic.precision, device),
         progress(total=len(part), description=f"features of {name}", unit="image") as bar,
     ):
-        for inputs, _ in evaluation_batches(images, part, model, device):
+        for inputs, _ in evaluation_batches(source, part, model, device):
             batches.append(model.body(inputs).float())
             bar.update(len(inputs))
     model.train(training)

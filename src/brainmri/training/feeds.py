@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from brainmri.models.classifier import Classifier
 from brainmri.training.batches import batch_count, batch_slices, evaluation_batches, training_batches
+from brainmri.training.image_sources import ImageSource
 from brainmri.training.parts import TrainingData
 from brainmri.training.ranks import ALONE, Ranks
 from brainmri.training.recipe import Recipe
+from brainmri.training.sampling import epoch_order
 
 
 class Feed(Protocol):
@@ -42,10 +44,12 @@ class ImageFeed:
     ----------
     data
         Images and labels.
+    source
+        Where the images come from.
     model
         Knows how its images are normalised.
     recipe
-        Batch size and augmentation.
+        Batch size, augmentation, mixing and sampler.
     seed
         Order and augmentation follow from it.
     device
@@ -57,13 +61,14 @@ class ImageFeed:
     def __init__(
         self,
         data: TrainingData,
+        source: ImageSource,
         model: Classifier,
         recipe: Recipe,
         seed: int,
         device: torch.device,
         ranks: Ranks = ALONE,
     ):
-        self.data, self.model, self.recipe = data, model, recipe
+        self.data, self.source, self.model, self.recipe = data, source, model, recipe
         self.seed, self.device, self.ranks = seed, device, ranks
         self.steps = batch_count(len(data.train), recipe.batch_size)
 
@@ -73,22 +78,29 @@ class ImageFeed:
 
     def training(self, epoch: int, first_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield normalised images (n, 1, S, S) and their targets."""
-        batches = training_batches(
+        return training_batches(
+            self.source,
             self.data,
             self.model,
-            self.recipe.batch_size,
-            self.recipe.augmentation,
+            self.recipe,
             self.seed,
             epoch,
             self.device,
+            first_step,
+            self.ranks.rank,
+            self.ranks.world,
         )
-        for step, batch in enumerate(batches):
-            if step >= first_step:
-                yield batch
 
     def validation(self) -> Iterator[Tensor]:
         """Yield normalised images (n, 1, S, S)."""
-        for images, _ in evaluation_batches(self.data.images, self.data.val, self.model, self.device):
+        for images, _ in evaluation_batches(
+            self.source,
+            self.data.val,
+            self.model,
+            self.device,
+            rank=self.ranks.rank,
+            world=self.ranks.world,
+        ):
             yield images
 
 
@@ -101,8 +113,8 @@ class FeatureFeed:
         Features of the two parts, on the device.
     labels : Tensor of int64, shape (n,)
         Of the part `train`, on the device.
-    batch_size
-        Images a step.
+    recipe
+        Batch size and sampler.
     seed
         The order follows from it.
     ranks
@@ -110,11 +122,11 @@ class FeatureFeed:
     """
 
     def __init__(
-        self, train: Tensor, val: Tensor, labels: Tensor, batch_size: int, seed: int, ranks: Ranks = ALONE
+        self, train: Tensor, val: Tensor, labels: Tensor, recipe: Recipe, seed: int, ranks: Ranks = ALONE
     ):
         self.train, self.val, self.labels = train, val, labels
-        self.batch_size, self.seed, self.ranks = batch_size, seed, ranks
-        self.steps = batch_count(len(train), batch_size)
+        self.recipe, self.seed, self.ranks = recipe, seed, ranks
+        self.steps = batch_count(len(train), recipe.batch_size)
 
     def part(self, model: Classifier) -> nn.Module:
         """Return the head."""
@@ -122,9 +134,10 @@ class FeatureFeed:
 
     def training(self, epoch: int, first_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield features (n, F) and their labels."""
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.train))
+        generator = np.random.default_rng([self.seed, epoch])
+        order = epoch_order(self.labels.cpu().numpy(), self.recipe.sampler, generator)
         order = torch.from_numpy(order).to(self.train.device)
-        for places in batch_slices(len(self.train), self.batch_size)[first_step:]:
+        for places in batch_slices(len(self.train), self.recipe.batch_size)[first_step:]:
             chosen = order[places][self.ranks.rank :: self.ranks.world]
             yield self.train[chosen], self.labels[chosen]
 

@@ -7,6 +7,7 @@ import torch
 from brainmri.training.arithmetic import Arithmetic
 from brainmri.training.criterion import Criterion
 from brainmri.training.feeds import Feed
+from brainmri.training.image_sources import ImageSource
 from brainmri.training.parts import TrainingData
 from brainmri.training.ranks import ALONE, Ranks
 from brainmri.training.recipe import Recipe
@@ -22,6 +23,8 @@ class Plan:
         How to train.
     data
         What to train on.
+    source
+        Where its images come from.
     feed
         What the network sees of it, batch by batch.
     criterion
@@ -38,6 +41,7 @@ class Plan:
 
     recipe: Recipe
     data: TrainingData
+    source: ImageSource
     feed: Feed
     criterion: Criterion
     seed: int

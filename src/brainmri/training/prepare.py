@@ -13,6 +13,7 @@ from brainmri.training.choice import choose_arithmetic
 from brainmri.training.criterion import Criterion
 from brainmri.training.features import can_cache_features, feature_feed
 from brainmri.training.feeds import Feed, ImageFeed
+from brainmri.training.image_sources import image_source
 from brainmri.training.loop import fit
 from brainmri.training.optimizers import make_optimizer
 from brainmri.training.parts import TrainingData, class_weights, measure_normalisation
@@ -43,17 +44,18 @@ def make_plan(
     ranks: Ranks,
 ) -> Plan:
     """Choose the arithmetic, bring the network to the device, and return what stays the same from here on."""
-    feed: Feed = ImageFeed(data, network, recipe, seed, device, ranks)
+    source = image_source(data, device)
+    feed: Feed = ImageFeed(data, source, network, recipe, seed, device, ranks)
     steps = feed.steps * recipe.epochs
     arithmetic = choose_arithmetic(recipe, network, device, steps, cache_dir, tell=tell_people(ranks))
     network.to(device, memory_format=arithmetic.memory_format)
     if can_cache_features(recipe):
-        feed = feature_feed(data, network, recipe.batch_size, seed, device, arithmetic, ranks)
+        feed = feature_feed(data, source, network, recipe, seed, device, arithmetic, ranks)
     weights = None
     if recipe.class_weights == "balanced":
         weights = torch.from_numpy(class_weights(data.train.labels, len(data.classes))).to(device)
     criterion = Criterion(weights, recipe.label_smoothing).to(device)
-    return Plan(recipe, data, feed, criterion, seed, device, arithmetic, ranks)
+    return Plan(recipe, data, source, feed, criterion, seed, device, arithmetic, ranks)
 
 
 def make_run(network: Classifier, plan: Plan) -> Run:
@@ -91,7 +93,7 @@ def probe_head(network: Classifier, plan: Plan) -> list[dict[str, float]]:
     )
     network.freeze(body=True, batch_norm=plan.recipe.freeze_batch_norm)
     feed = feature_feed(
-        plan.data, network, recipe.batch_size, plan.seed, plan.device, plan.arithmetic, plan.ranks
+        plan.data, plan.source, network, recipe, plan.seed, plan.device, plan.arithmetic, plan.ranks
     )
     probe = replace(plan, recipe=recipe, feed=feed, arithmetic=replace(plan.arithmetic, compiled=False))
     run = make_run(network, probe)

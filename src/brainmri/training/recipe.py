@@ -8,6 +8,7 @@ from typing import Literal
 
 from brainmri.mapping import settings_from
 from brainmri.models.settings import CnnSettings, Design, HeadSettings, require
+from brainmri.training.augment_settings import NO_AUGMENTATION, STANDARD_AUGMENTATION, AugmentSettings
 from brainmri.training.settings import (
     CheckpointSettings,
     EarlyStoppingSettings,
@@ -17,6 +18,8 @@ from brainmri.training.settings import (
 )
 
 __all__ = [
+    "NO_AUGMENTATION",
+    "STANDARD_AUGMENTATION",
     "AugmentSettings",
     "CheckpointSettings",
     "CnnSettings",
@@ -28,64 +31,6 @@ __all__ = [
     "ScheduleSettings",
     "recipe_from",
 ]
-
-
-@dataclass(frozen=True)
-class AugmentSettings:
-    """How training images vary from epoch to epoch. Every amount is drawn uniformly, once an image and epoch.
-
-    Parameters
-    ----------
-    horizontal_flip
-        Probability of a left-right mirror.
-    rotation
-        Largest turn in degrees, either way.
-    shift
-        Largest shift, either way, as a share of the side: one number, or [horizontal, vertical].
-    zoom
-        Smallest and largest magnification, drawn for each axis by itself.
-    brightness
-        The image is multiplied by 1 ± this at most.
-    contrast
-        Differences from the image's mean are multiplied by 1 ± this at most.
-    """
-
-    horizontal_flip: float = 0.0
-    rotation: float = 0.0
-    shift: list[float] | float = 0.0
-    zoom: list[float] = field(default_factory=lambda: [1.0, 1.0])
-    brightness: float = 0.0
-    contrast: float = 0.0
-
-    def __post_init__(self):
-        require(0 <= self.horizontal_flip <= 1, "augment.horizontal_flip", self.horizontal_flip, "0 to 1")
-        require(0 <= self.rotation <= 180, "augment.rotation", self.rotation, "0 to 180 degrees")
-        shift = self.shift if isinstance(self.shift, list | tuple) else [self.shift, self.shift]
-        require(
-            len(shift) == 2 and all(0 <= amount <= 1 for amount in shift),
-            "augment.shift",
-            self.shift,
-            "0 to 1, or two such numbers",
-        )
-        require(
-            len(self.zoom) == 2 and 0.1 <= self.zoom[0] <= self.zoom[1] <= 10,
-            "augment.zoom",
-            self.zoom,
-            "[smallest, largest] between 0.1 and 10",
-        )
-        require(0 <= self.brightness <= 1, "augment.brightness", self.brightness, "0 to 1")
-        require(0 <= self.contrast <= 1, "augment.contrast", self.contrast, "0 to 1")
-
-    @property
-    def shifts(self) -> tuple[float, float]:
-        """The largest horizontal and vertical shift, whichever way they were written."""
-        return tuple(self.shift) if isinstance(self.shift, list | tuple) else (self.shift, self.shift)
-
-
-NO_AUGMENTATION = AugmentSettings()
-STANDARD_AUGMENTATION = AugmentSettings(
-    horizontal_flip=0.5, rotation=15.0, shift=0.1, zoom=[0.9, 1.1], brightness=0.2, contrast=0.2
-)
 
 
 @dataclass(frozen=True)
@@ -118,6 +63,15 @@ class Recipe(Design):
     augment
         How training images vary: `none`, `standard` (h-flip 0.5, rotation 15, shift 0.1, zoom 0.9–1.1,
         brightness and contrast 0.2), or each amount by itself.
+    mixup
+        Strength of mixing the images and labels of a batch in pairs (Zhang 2018): alpha of the beta
+        distribution from which their shares are drawn.
+    cutmix
+        The same for pasting a rectangle of one image into the other (Yun 2019). Where both are above 0, each
+        batch gets one of the two.
+    sampler
+        Which images make an epoch: `shuffled`, each once; `balanced`, each class equally often, drawn with
+        replacement, as many in all.
     label_smoothing
         Share of the target spread evenly over the classes (Szegedy 2016).
     class_weights
@@ -150,6 +104,9 @@ class Recipe(Design):
     early_stopping: EarlyStoppingSettings | None = None
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     augment: Literal["none", "standard"] | AugmentSettings = "none"
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    sampler: Literal["shuffled", "balanced"] = "shuffled"
     label_smoothing: float = 0.0
     class_weights: Literal["balanced"] | None = None
     ema: float | None = None
@@ -169,6 +126,8 @@ class Recipe(Design):
             self.augment,
             "none, standard, or a mapping of amounts",
         )
+        for key in ("mixup", "cutmix"):
+            require(0 <= getattr(self, key) <= 100, key, getattr(self, key), "0 to 100")
         smoothing = self.label_smoothing
         require(0 <= smoothing < 1, "label_smoothing", smoothing, "0 up to, not including, 1")
         require(
@@ -181,6 +140,7 @@ class Recipe(Design):
         require(clip is None or clip > 0, "gradient_clip", clip, "above 0, or null")
         require(self.compile in ("auto", True, False), "compile", self.compile, "auto, true, false")
         for key, allowed in (
+            ("sampler", ("shuffled", "balanced")),
             ("precision", ("auto", "fp32", "tf32", "bf16", "fp16")),
             ("layout", ("auto", "channels_last", "contiguous")),
         ):
@@ -195,7 +155,12 @@ class Recipe(Design):
     @property
     def varies_images(self) -> bool:
         """Whether a training image differs from epoch to epoch."""
-        return self.augmentation != NO_AUGMENTATION
+        return self.augmentation != NO_AUGMENTATION or self.mixes_images
+
+    @property
+    def mixes_images(self) -> bool:
+        """Whether a training image is mixed with others of its batch."""
+        return self.mixup > 0 or self.cutmix > 0
 
 
 def recipe_from(document: dict) -> Recipe:
