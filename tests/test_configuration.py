@@ -1,6 +1,7 @@
 """The configuration: what is valid is completed, every mistake is one sentence with its place."""
 
 import inspect
+import json
 import subprocess
 import sys
 from copy import deepcopy
@@ -78,6 +79,27 @@ def test_a_split_of_folds_becomes_a_split_for_each_wherever_it_is_named():
     assert [split["fold"] for split in config["splits"].values()] == [0, 1, 2, None]
     assert config["datasets"]["one"]["splits"] == ["random", "cv-fold0", "cv-fold1", "cv-fold2"]
     assert config["datasets"]["mine"]["splits"] is None
+
+
+def as_texts(value):
+    """Return what Snakemake makes of a value in brackets after --config: every leaf is a text."""
+    if isinstance(value, dict):
+        return {key: as_texts(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [as_texts(item) for item in value]
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
+def test_numbers_given_as_texts_on_the_command_line_are_numbers(path):
+    config = yaml.safe_load(path.read_text())
+    assert checked(as_texts(config), SCHEMA) == checked(config, SCHEMA)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "1e999", "[1]", "twelve"])
+def test_a_text_that_is_no_number_stays_a_mistake(text):
+    with pytest.raises(BrainmriError, match="learning_rate"):
+        checked(changed("models.cnn.optimizer", {"learning_rate": text}), SCHEMA)
 
 
 def test_only_a_part_of_a_study_is_left_with_its_claims():

@@ -13,6 +13,7 @@ from brainmri.selection import selected, unknown_choices
 from brainmri.sources.settings import SourceSettings
 from brainmri.splits.folds import fold_names, with_folds
 from brainmri.splits.settings import SplitSettings
+from brainmri.texts import with_numbers
 from brainmri.training.recipe import recipe_from
 from brainmri.training.standard import with_standard
 
@@ -47,7 +48,7 @@ def checked(config: dict, schema: dict) -> dict:
     BrainmriError
         With one sentence for each mistake: the key, its place, the nearest valid one.
     """
-    config = deepcopy(config)
+    config = with_numbers(deepcopy(config), schema, schema)
     spell_out_standard(config)
     errors = sorted(
         filling_validator(schema).iter_errors(config), key=lambda error: [str(p) for p in error.path]
