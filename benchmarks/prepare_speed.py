@@ -1,85 +1,131 @@
-"""What preparation costs beside decoding alone, and what a second core brings: ratios inside one run.
+"""What preparation costs beside decoding alone, beside the reference systems' way, and on two cores.
 
-    .venv/bin/python benchmarks/prepare_speed.py [--images FOLDER] [--size 224]
+    .venv/bin/python benchmarks/prepare_speed.py [--images FOLDER ...] [--size 224] [--rounds 5]
 
-Draws phantom slices where no folder is given. All kinds of work are measured in turn, round after round,
-on the same images, and each round's times are divided by the same round's decode: the machine's mood
-cancels out.
+1.00 is `cv2.imdecode(bytes, IMREAD_GRAYSCALE)` of bytes that lie in memory: no decoder of OpenCV is leaner.
+The whole is `brainmri.images.crop.pack`, all that the stage `crop` does with images: read each file, check
+its header, decode, find the head, resize, and write the packed array to disk. The reference way is that of
+the public notebooks: read and decode in colour, turn gray, blur, threshold, erode, dilate, contour, resize
+the colour image, write a JPEG file. Draws phantom slices where no folder is given. All kinds of work are
+measured in turn on the same images, round after round, and each round's CPU times are divided by the same
+round's decode: the machine's mood cancels out. Only what a second thread brings is wall time.
 """
 
 import argparse
+import os
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 
 import cv2
+import numpy as np
 
 from brainmri.images.box import CropSettings, find_box
+from brainmri.images.crop import pack
 from brainmri.images.decode import decode_gray
 from brainmri.images.prepare import prepare_image
 from brainmri.sources.phantom import phantom
 
-ROUNDS = 5
+SETTINGS = CropSettings()
+MOST_IMAGES = 2000
+LIMITS = {
+    "pack: the whole, from file to packed array": "at most 1.9, aim 1.2",
+    "reference way / pack": "at least 5",
+    "pack: one thread / two (wall)": "at least 1.7",
+}
 
 
-def timed(work: Callable[[], object], clock: Callable[[], float]) -> float:
+def timed(work: Callable[[], object], clock: Callable[[], float] = process_time) -> float:
     """Return the seconds that a piece of work takes by a clock."""
     started = clock()
     work()
     return clock() - started
 
 
-def measure(blobs: list[bytes], size: int) -> dict[str, float]:
-    """Return the median ratio of each kind of work to decoding alone."""
-    settings = CropSettings()
-    grays = [decode_gray(blob, "benchmark") for blob in blobs]
+def packed(folder: Path, names: list[str], size: int, workers: int) -> None:
+    """Prepare the files as the stage `crop` does."""
+    with tempfile.TemporaryFile() as file:
+        pack(folder, names, file, size, SETTINGS, workers)
 
-    def whole(blob: bytes) -> None:
-        prepare_image(decode_gray(blob, "benchmark"), size, settings)
 
-    def in_threads(count: int) -> None:
-        with ThreadPoolExecutor(count) as pool:
-            list(pool.map(whole, blobs, chunksize=16))
+def prepared_by_the_reference(source: Path, target: Path, size: int) -> None:
+    """Prepare a file as the public notebooks do, down to the JPEG file."""
+    colour = cv2.imread(str(source), cv2.IMREAD_COLOR)
+    gray = cv2.GaussianBlur(cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY), (5, 5), 0)
+    bright = cv2.threshold(gray, SETTINGS.threshold, 255, cv2.THRESH_BINARY)[1]
+    bright = cv2.dilate(cv2.erode(bright, None, iterations=2), None, iterations=2)
+    contours, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if contours:
+        points = max(contours, key=cv2.contourArea)[:, 0]
+        (left, top), (right, bottom) = points.min(0), points.max(0)
+        colour = colour[top : bottom + 1, left : right + 1]
+    cv2.imwrite(str(target), cv2.resize(colour, (size, size), interpolation=cv2.INTER_CUBIC))
 
-    kinds = {
-        "decode": lambda: [decode_gray(blob, "benchmark") for blob in blobs],
-        "head box": lambda: [find_box(gray, settings) for gray in grays],
-        "box + resize": lambda: [prepare_image(gray, size, settings) for gray in grays],
-        "decode + box + resize": lambda: [whole(blob) for blob in blobs],
-    }
-    rounds: dict[str, list[float]] = {name: [] for name in [*kinds, "two threads against one (wall)"]}
-    for _ in range(ROUNDS):
-        decode = timed(kinds["decode"], process_time)
-        for name, work in kinds.items():
-            rounds[name].append(timed(work, process_time) / decode)
-        one, two = (timed(lambda count=count: in_threads(count), perf_counter) for count in (1, 2))
-        rounds["two threads against one (wall)"].append(one / two)
-    return {name: median(values) for name, values in rounds.items()}
+
+def measure(folder: Path, names: list[str], size: int, rounds: int) -> dict[str, float]:
+    """Return the median ratios of a set of images."""
+    blobs = [(folder / name).read_bytes() for name in names]
+    with tempfile.TemporaryDirectory() as temporary:
+        target = Path(temporary) / "image.jpg"
+        kinds = {
+            "decode, header checked": lambda: [decode_gray(blob) for blob in blobs],
+            "the same + head box": lambda: [find_box(decode_gray(blob), SETTINGS) for blob in blobs],
+            "the same + resize": lambda: [prepare_image(decode_gray(blob), size, SETTINGS) for blob in blobs],
+            "pack: the whole, from file to packed array": lambda: packed(folder, names, size, 1),
+            "reference way": lambda: [
+                prepared_by_the_reference(folder / name, target, size) for name in names
+            ],
+        }
+        found: dict[str, list[float]] = {name: [] for name in (*kinds, *LIMITS)}
+        for _ in range(rounds):
+            decode = timed(
+                lambda: [cv2.imdecode(np.frombuffer(blob, np.uint8), cv2.IMREAD_GRAYSCALE) for blob in blobs]
+            )
+            ratios = {name: timed(work) / decode for name, work in kinds.items()}
+            whole = ratios["pack: the whole, from file to packed array"]
+            ratios["reference way / pack"] = ratios["reference way"] / whole
+            one, two = (
+                timed(lambda count=count: packed(folder, names, size, count), perf_counter)
+                for count in (1, 2)
+            )
+            ratios["pack: one thread / two (wall)"] = one / two
+            for name, ratio in ratios.items():
+                found[name].append(ratio)
+    return {name: median(values) for name, values in found.items()}
 
 
 def main() -> None:
-    """Measure and print a Markdown table."""
+    """Measure and print a Markdown table, a column a set."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--images", type=Path, help="folder of images; phantom slices where not given")
+    parser.add_argument("--images", type=Path, nargs="+", help="folders; phantom slices where not given")
     parser.add_argument("--size", type=int, default=224, help="pixels a side of the prepared images")
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
+    columns = {}
     with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.images
-        if folder is None:
-            folder = Path(temporary) / "phantom"
-            phantom(folder, patients=60, slices=6, size=512, corrupt=0, empty=0, foreign_text=0)
-        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
-        blobs = [path.read_bytes() for path in files[:2000]]
-    print(f"{len(blobs)} images, prepared at {arguments.size} px; median of {ROUNDS} rounds\n")
-    print("| work | ratio |\n|---|---|")
-    for name, ratio in measure(blobs, arguments.size).items():
-        print(f"| {name} | {ratio:.2f} |")
+        folders = arguments.images or [Path(temporary) / "phantom, 512 px"]
+        if not arguments.images:
+            phantom(folders[0], patients=150, slices=6, size=512, corrupt=0, empty=0, foreign_text=0)
+        for folder in folders:
+            names = sorted(
+                str(path.relative_to(folder))
+                for path in folder.rglob("*")
+                if path.suffix.lower() in (".jpg", ".jpeg", ".png")
+            )
+            step = -(-len(names) // MOST_IMAGES)  # From all classes, not the first of them.
+            names = names[::step]
+            title = f"{os.path.relpath(folder) if arguments.images else folder.name}, {len(names)} images"
+            columns[title] = measure(folder, names, arguments.size, arguments.rounds)
+    print(f"Prepared at {arguments.size} px, medians of {arguments.rounds} rounds, decoding alone is 1.00.\n")
+    print(f"| work | {' | '.join(columns)} | limit |\n|---|{'---|' * len(columns)}---|")
+    for name in next(iter(columns.values())):
+        cells = " | ".join(f"{column[name]:.2f}" for column in columns.values())
+        print(f"| {name} | {cells} | {LIMITS.get(name, '')} |")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from brainmri.errors import BrainmriError
-from brainmri.images.box import Box, CropSettings, find_box
+from brainmri.images.box import Box, CropSettings, find_box, head_box
 from brainmri.images.prepare import prepare_image
 
 ANY_IMAGE = arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40))
@@ -19,6 +19,49 @@ def ellipse(height, width, centre, axes, gray=120):
     image = np.zeros((height, width), np.uint8)
     cv2.ellipse(image, centre, axes, 0, 0, 360, gray, -1)
     return image
+
+
+@st.composite
+def heads(draw):
+    """Draw a head: a scalp around a brain, both torn by noise, and a label burnt in."""
+    height, width = draw(st.integers(30, 120)), draw(st.integers(30, 120))
+    centre = (draw(st.integers(width // 3, 2 * width // 3)), draw(st.integers(height // 3, 2 * height // 3)))
+    axes = (draw(st.integers(width // 4, width // 2)), draw(st.integers(height // 4, height // 2)))
+    image = ellipse(height, width, centre, axes, draw(st.integers(50, 250)))
+    gap = draw(st.floats(0.6, 0.95))
+    cv2.ellipse(image, centre, [int(axis * gap) for axis in axes], 0, 0, 360, 0, -1)
+    cv2.ellipse(
+        image, centre, [int(axis * gap**2) for axis in axes], 0, 0, 360, draw(st.integers(40, 200)), -1
+    )
+    cv2.rectangle(image, (2, 2), (2 + draw(st.integers(0, 9)), 8), 255, -1)
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    noisy = image + rng.normal(0, draw(st.integers(0, 40)), image.shape) * (image > 0)
+    return noisy.clip(0, 255).astype(np.uint8)
+
+
+def reference_contours(gray, threshold):
+    """Return what the reference takes the largest of: its five steps, one after another."""
+    bright = cv2.threshold(cv2.GaussianBlur(gray, (5, 5), 0), threshold, 255, cv2.THRESH_BINARY)[1]
+    opened = cv2.dilate(cv2.erode(bright, None, iterations=2), None, iterations=2)
+    return cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(image=heads(), threshold=st.integers(20, 80))
+def test_the_box_is_that_of_the_reference_also_in_a_mirror(image, threshold):
+    contours = sorted(reference_contours(image, threshold), key=cv2.contourArea)
+    box = head_box(image, threshold)
+    if not contours:
+        assert box is None
+        return
+    if len(contours) > 1 and cv2.contourArea(contours[-2]) == cv2.contourArea(contours[-1]):
+        return  # Two largest regions: either is right.
+    left, top, width, height = cv2.boundingRect(contours[-1])
+    assert box == Box(left, top, left + width, top + height)
+    mirrored = head_box(np.ascontiguousarray(image[:, ::-1]), threshold)
+    assert mirrored == Box(image.shape[1] - box.right, box.top, image.shape[1] - box.left, box.bottom)
+    flipped = head_box(np.ascontiguousarray(image[::-1]), threshold)
+    assert flipped == Box(box.left, image.shape[0] - box.bottom, box.right, image.shape[0] - box.top)
 
 
 def test_head_is_found_within_three_pixels():

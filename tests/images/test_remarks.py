@@ -143,6 +143,12 @@ def test_a_jpeg_of_endless_scans_is_refused():
         decode_gray(data[:-2] + scan * 200 + b"\xff\xd9")
 
 
+def test_a_sequential_jpeg_has_one_scan_whatever_follows_it():
+    data = encoded(PICTURE, "jpeg")
+    scan = data[data.index(b"\xff\xda") : -2]
+    assert (decode_gray(data[:-2] + scan * 200 + b"\xff\xd9") == decode_gray(data)).all()
+
+
 def test_a_tiff_of_giant_tiles_is_refused():
     entries = [(256, 4, 60), (257, 4, 40), (258, 3, 8), (259, 3, 1), (262, 3, 1), (277, 3, 1)]
     entries += [(322, 4, 1 << 23), (323, 4, 1 << 23), (324, 4, 8), (325, 4, 100)]

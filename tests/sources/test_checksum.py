@@ -30,10 +30,11 @@ def raw(tmp_path):
 
 def test_every_file_has_its_row_in_order_whatever_the_workers(tmp_path, raw):
     tables = []
-    for workers in (1, 4):
+    for workers in (0, 1, 4):
         checksum("set", raw, tmp_path / "c.parquet", workers=workers)
         tables.append(pd.read_parquet(tmp_path / "c.parquet"))
-    pd.testing.assert_frame_equal(*tables)
+    for table in tables[1:]:
+        pd.testing.assert_frame_equal(tables[0], table)
     paths = sorted(path.relative_to(raw).as_posix() for path in raw.rglob("*.jpg"))
     assert tables[0]["path"].tolist() == paths
     for row in tables[0].itertuples():

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import asdict
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,7 @@ def pack(raw: Path, paths: list[str], file, size: int, settings: CropSettings, w
         packed = np.empty((len(chunk), size, size), np.uint8)
         told = []
         for image, (_, path) in zip(packed, chunk, strict=True):
-            gray = read_gray(raw / path)
+            gray = read_gray(f"{raw}/{path}")
             image[:], box, fallback = prepare_image(gray, size, settings)
             told.append((box.left, box.top, box.right, box.bottom, box.area / gray.size, fallback))
         write_at(file.fileno(), packed, start + chunk[0][0] * size * size)
@@ -102,13 +103,14 @@ def pack(raw: Path, paths: list[str], file, size: int, settings: CropSettings, w
         )
 
 
-def read_gray(file: Path) -> np.ndarray:
+def read_gray(file: str) -> np.ndarray:
     """Decode an image that the inventory found usable."""
     try:
-        data = file.read_bytes()
+        with FileIO(file) as opened:  # Without a buffer: a file of a few KB is read at once.
+            data = opened.read()
     except OSError as error:
         raise BrainmriError(f"{file} cannot be read ({error.strerror}): run the stage fetch again.") from None
-    return decode_gray(data, name=str(file))
+    return decode_gray(data, name=file)
 
 
 def write_at(descriptor: int, array: np.ndarray, offset: int) -> None:

@@ -166,7 +166,7 @@ def remarks_if(**conditions: bool) -> tuple[str, ...]:
 
 def read_jpeg(data: bytes) -> Header:
     """Read the frame header of a JPEG (ITU-T T.81, B.2.2), and look for the end mark behind the scan."""
-    frame, quality, orientation, at = None, None, 1, 2
+    frame, is_sequential, quality, orientation, at = None, False, None, 1, 2
     while True:
         if data[at] != 0xFF:
             raise HeaderError("the jpeg header is damaged: a marker is missing")
@@ -182,7 +182,7 @@ def read_jpeg(data: bytes) -> Header:
         (length,) = struct.unpack_from(">H", data, at + 2)
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width, channels = struct.unpack_from(">HHB", data, at + 5)
-            frame = (width, height, channels)
+            frame, is_sequential = (width, height, channels), marker in (0xC0, 0xC1)
         elif marker == 0xDB and quality is None:
             quality = quality_of(data[at + 4 : at + 2 + length])
         elif marker == 0xE1 and data[at + 4 : at + 10] == b"Exif\0\0":
@@ -190,9 +190,12 @@ def read_jpeg(data: bytes) -> Header:
         elif marker == 0xDA:
             if frame is None:
                 raise HeaderError("the jpeg has a scan and no frame")
-            scans = data.count(b"\xff\xda", at)
-            if scans > MAXIMUM_SCANS:
-                raise HeaderError(f"the jpeg has {scans} scans, over {MAXIMUM_SCANS}")
+            # A sequential scan of all channels is the only one: libjpeg refuses a second, and the data need
+            # not be searched for it.
+            if not is_sequential or data[at + 4] < frame[2]:
+                scans = data.count(b"\xff\xda", at)
+                if scans > MAXIMUM_SCANS:
+                    raise HeaderError(f"the jpeg has {scans} scans, over {MAXIMUM_SCANS}")
             remarks = remarks_if(cmyk=frame[2] == 4, exif_rotated=orientation > 1)
             complete = data.rfind(b"\xff\xd9", at) >= 0
             return Header("jpeg", *frame, complete, remarks, quality)

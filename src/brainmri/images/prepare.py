@@ -58,6 +58,8 @@ def resize_to_square(gray: np.ndarray, size: int) -> np.ndarray:
     multiple = (width // size * size, height // size * size)
     if multiple != (width, height):
         gray = cv2.resize(gray, multiple, interpolation=cv2.INTER_LINEAR)
+    elif multiple == (size, size):
+        return gray.copy()
     if multiple != (size, size):
         gray = cv2.resize(gray, (size, size), interpolation=cv2.INTER_AREA)
-    return np.array(gray)
+    return gray

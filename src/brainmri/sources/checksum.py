@@ -14,6 +14,10 @@ from brainmri.sources.parallel import in_parallel
 
 # Threads that take small files one by one wait for Python's lock more than they work.
 FILES_A_TASK = 128
+# Of files smaller than this on average, opening is most of the work, which Python does one at a time: a
+# second thread then costs more than it brings (benchmarks/README.md, "Checksums").
+WORTH_A_THREAD = 10 * 1024
+SAMPLED_FILES = 64
 SCHEMA = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())])
 
 
@@ -50,13 +54,17 @@ def checksum(
     lock_archive
         Write a lock that holds only for files from the archive that the record names.
     workers
-        How many files to read at a time; 0 for as many as there are cores.
+        How many files to read at a time; 0 for as many as there are cores, or one where files are of a few
+        KB.
     """
     if write_lock and lock is None:
         raise BrainmriError("--write_lock needs --lock, the file to write.")
     paths = list_files(raw)
     if not paths:
         raise BrainmriError(f"{raw} holds no file: run the stage fetch first.")
+
+    if workers == 0 and typical_size(raw, paths) < WORTH_A_THREAD:
+        workers = 1
 
     def rows_of(chunk: list[str]) -> list[tuple[str, int, str]]:
         return [row_of(raw, path) for path in chunk]
@@ -74,6 +82,15 @@ def checksum(
     if write_lock:
         write_lock_file(lock_of(found, fetched, lock_archive), lock)
     write_parquet(table, output, config={"dataset": dataset}, schema=SCHEMA)
+
+
+def typical_size(raw: Path, paths: list[str]) -> float:
+    """Return the mean size in bytes of some files, taken evenly from a list."""
+    some = paths[:: -(-len(paths) // SAMPLED_FILES)]
+    try:
+        return sum((raw / path).stat().st_size for path in some) / len(some)
+    except OSError:  # Told by name where it is read.
+        return 0
 
 
 def row_of(raw: Path, path: str) -> tuple[str, int, str]:
