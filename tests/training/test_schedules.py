@@ -21,7 +21,7 @@ def run_with(losses, settings, steps=4, rate=0.1):
     """Return the rate of each epoch's last step, under a schedule that is told these validation losses."""
     mine = optimizer(rate)
     schedule = Schedule(settings, [rate])
-    run = Run(SimpleNamespace(), mine, None, epochs=len(losses), steps=steps)
+    run = Run(SimpleNamespace(), None, mine, None, epochs=len(losses), steps=steps)
     rates = []
     for loss in losses:
         for run.step in range(steps):
@@ -63,7 +63,7 @@ def test_plateau_is_torchs_plateau(losses, patience):
 def test_plateau_can_watch_a_score_that_rises():
     wanted = ScheduleSettings(name="plateau", monitor="val_accuracy", patience=0, factor=0.5)
     schedule = Schedule(wanted, [0.1])
-    run = Run(SimpleNamespace(), optimizer(), None, epochs=3, steps=1)
+    run = Run(SimpleNamespace(), None, optimizer(), None, epochs=3, steps=1)
     for accuracy, reductions in ((0.5, 0), (0.6, 0), (0.6, 1)):
         run.scores = {"val_accuracy": accuracy}
         schedule.on_epoch_end(run)

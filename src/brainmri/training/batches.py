@@ -19,18 +19,18 @@ from brainmri.training.sampling import epoch_order
 EVALUATION_BATCH = 128
 
 
-def batch_count(image_count: int, batch_size: int) -> int:
+def batch_count(image_count: int, batch_size: int, world: int = 1) -> int:
     """Return the number of steps in an epoch."""
-    return len(batch_slices(image_count, batch_size))
+    return len(batch_slices(image_count, batch_size, world))
 
 
-def batch_slices(image_count: int, batch_size: int) -> list[slice]:
-    """Return the slices of an epoch's batches; a last one of a single image is left out.
+def batch_slices(image_count: int, batch_size: int, world: int = 1) -> list[slice]:
+    """Return the slices of an epoch's batches; a last one without two images a process is left out.
 
-    Batch norm cannot learn from a single image; which one is left out changes every epoch.
+    Batch norm cannot learn from a single image; which ones are left out changes every epoch.
     """
     slices = [slice(start, start + batch_size) for start in range(0, image_count, batch_size)]
-    if len(slices) > 1 and image_count - slices[-1].start == 1:
+    if len(slices) > 1 and image_count - slices[-1].start < 2 * world:
         slices.pop()
     return slices
 
@@ -69,8 +69,7 @@ def training_batches(
     first_step
         Batches before this one are left out.
     rank, world
-        This process takes the images `rank`, `rank + world` and so on of every batch: where a last batch is
-        small, some processes get one image less, or none.
+        This process takes the images `rank`, `rank + world` and so on of every batch.
 
     Yields
     ------
@@ -98,7 +97,7 @@ def training_requests(
     generator = np.random.default_rng([seed, epoch])
     order = epoch_order(data.train.labels, recipe.sampler, generator)
     size = data.images.shape[1]
-    for step, slice_ in enumerate(batch_slices(len(order), recipe.batch_size)):
+    for step, slice_ in enumerate(batch_slices(len(order), recipe.batch_size, world)):
         chosen = order[slice_]
         transforms = draw_transforms(generator, len(chosen), size, recipe.augmentation)
         own = places = np.arange(rank, len(chosen), world)
@@ -119,6 +118,8 @@ def evaluation_batches(
     world: int = 1,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the batches of a part in order, not augmented; shapes and shares as in `training_batches`."""
+    # A multiple of the processes, so that the shares of all batches together interleave too.
+    batch_size += -batch_size % world
     shares = [
         slice(start + rank, min(start + batch_size, len(part)), world)
         for start in range(0, len(part), batch_size)

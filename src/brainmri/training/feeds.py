@@ -70,7 +70,7 @@ class ImageFeed:
     ):
         self.data, self.source, self.model, self.recipe = data, source, model, recipe
         self.seed, self.device, self.ranks = seed, device, ranks
-        self.steps = batch_count(len(data.train), recipe.batch_size)
+        self.steps = batch_count(len(data.train), recipe.batch_size, ranks.world)
 
     def part(self, model: Classifier) -> nn.Module:
         """Return the whole classifier."""
@@ -126,7 +126,7 @@ class FeatureFeed:
     ):
         self.train, self.val, self.labels = train, val, labels
         self.recipe, self.seed, self.ranks = recipe, seed, ranks
-        self.steps = batch_count(len(train), recipe.batch_size)
+        self.steps = batch_count(len(train), recipe.batch_size, ranks.world)
 
     def part(self, model: Classifier) -> nn.Module:
         """Return the head."""
@@ -137,7 +137,7 @@ class FeatureFeed:
         generator = np.random.default_rng([self.seed, epoch])
         order = epoch_order(self.labels.cpu().numpy(), self.recipe.sampler, generator)
         order = torch.from_numpy(order).to(self.train.device)
-        for places in batch_slices(len(self.train), self.recipe.batch_size)[first_step:]:
+        for places in batch_slices(len(self.train), self.recipe.batch_size, self.ranks.world)[first_step:]:
             chosen = order[places][self.ranks.rank :: self.ranks.world]
             yield self.train[chosen], self.labels[chosen]
 
