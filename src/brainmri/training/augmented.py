@@ -1,7 +1,8 @@
 """Augmentation as it is applied: two backends for the warp, one arithmetic for all the rest.
 
-On the CPU OpenCV moves bytes, image by image; elsewhere one `grid_sample` moves a batch. They differ by less
-than 0.51 of 255 gray values, most of it the rounding to bytes. What follows is the same code for both.
+On the CPU OpenCV moves bytes, image by image; elsewhere one `grid_sample` moves a batch. They differ by at
+most 0.51 of 255 gray values (0.52 at 512 pixels): the rounding to bytes, and that of coordinates. What
+follows is the same code for both.
 """
 
 import cv2
