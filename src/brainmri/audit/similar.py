@@ -10,7 +10,7 @@ from brainmri.sources.parallel import in_parallel, one_thread_each
 # counts as a copy. Measured: docs/design.md, "Copies".
 CANDIDATE_CORRELATION = 0.9
 COPY_CORRELATION = 0.98
-# Rows and columns of the block of pairs that is looked at: tables of 2 MiB, which stay in a processor's cache.
+# Rows and columns of the block of pairs that is looked at: tables of 2 MiB, which stay in cache.
 BLOCK_ROWS, BLOCK_COLUMNS = 256, 2048
 PAIRS_AT_A_TIME = 2048
 # What becomes of a turn by no mirror, left to right, top to bottom, and both.
