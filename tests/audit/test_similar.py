@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from brainmri.artefacts import read_parquet
+from brainmri.audit import similar
 from brainmri.audit.audit import audit
+from brainmri.audit.descriptors import coarse_descriptors
 from brainmri.audit.groups import group_ids, weakest_links
 from brainmri.audit.search import expanded, search_copies
 from brainmri.audit.turns import TURNS, turned
@@ -51,6 +53,22 @@ def test_a_copy_is_found_with_the_transform_that_turns_a_into_b(transform, order
     assert row.kind == {"identity": "near", "mirror": "mirrored"}.get(transform, "rotated")
     expected = turned(pair[0], row["transform"]).astype(float)
     assert np.corrcoef(expected.ravel(), pair[1].ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_candidates_are_all_pairs_that_correlate_under_a_turn(monkeypatch, workers):
+    monkeypatch.setattr(similar, "BLOCK_ROWS", 5)
+    monkeypatch.setattr(similar, "BLOCK_COLUMNS", 9)
+    monkeypatch.setattr(similar, "CANDIDATE_CORRELATION", 0.1)
+    coarse = coarse_descriptors(pictures(23))
+    a, b, turn = similar.candidates(coarse, workers)
+    expected = set()
+    for number, transform in enumerate(TURNS):
+        table = np.einsum("aij,bij->ab", turned(coarse, transform), coarse)
+        expected |= {(x, y, number) for x, y in np.argwhere(np.triu(table >= 0.1, k=1))}
+    assert len(expected) > 100
+    assert len(a) == len(expected)
+    assert set(zip(a, b, turn, strict=True)) == expected
 
 
 def test_a_picture_like_its_mirror_is_near_and_is_told_once():

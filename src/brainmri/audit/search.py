@@ -62,16 +62,9 @@ def search_copies(
     first_of_rank, rank = np.unique(first, return_inverse=True)
     distinct = [images[row] for row in first_of_rank]
     set_of = None if sets is None else sets[first_of_rank]
-    small = (
-        np.stack([resized(image, PLAIN_SIZE) for image in distinct]) if distinct else np.empty((0, 64, 64))
-    )
-    a, b, turn, similarity = confirmed_pairs(small, set_of)
-    names = np.array(list(TURNS))[turn]
-    plain = pd.DataFrame(
-        {"a": a, "b": b, "kind": [kind_of(name) for name in names], "turn": names, "similarity": similarity}
-    )
+    plain = plain_pairs(distinct, set_of, workers)
     sizes = table[["width", "height"]].to_numpy()[first_of_rank]
-    known = set(zip(a.tolist(), b.tolist(), strict=True))
+    known = set(zip(plain["a"].tolist(), plain["b"].tolist(), strict=True))
     # One picture in two sets is a pair of equal images: known, and told elsewhere.
     digests = table["pixel_sha256"].to_numpy(str)[first_of_rank]
     known |= set(zip(*(rows.tolist() for rows in pairs_by_value(pd.Series(digests))), strict=True))
@@ -81,6 +74,25 @@ def search_copies(
     rejected = aligned[~is_told].nlargest(REJECTED_KEPT, "similarity", keep="all")
     found = pd.concat([plain.assign(grain=np.nan, matrix=None), aligned[is_told]], ignore_index=True)
     return tuple(named(expanded(pairs, rank[member_of]), table, sets) for pairs in (found, rejected))
+
+
+def plain_pairs(
+    distinct: Sequence[np.ndarray], sets: np.ndarray | None = None, workers: int = 0
+) -> pd.DataFrame:
+    """Return the pairs of distinct pictures that are copies up to coding, tone, size, mirror and turn.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `a` < `b` (rows), `kind`, `turn` (a key of `TURNS`), `similarity`.
+    """
+    small = np.empty((len(distinct), PLAIN_SIZE, PLAIN_SIZE), np.uint8)
+    for place, image in zip(small, distinct, strict=True):
+        place[:] = resized(image, PLAIN_SIZE)
+    a, b, turn, similarity = confirmed_pairs(small, sets, workers)
+    names = np.array(list(TURNS))[turn]
+    kinds = [kind_of(name) for name in names]
+    return pd.DataFrame({"a": a, "b": b, "kind": kinds, "turn": names, "similarity": similarity})
 
 
 def as_table(pairs: list[AlignedPair]) -> pd.DataFrame:
