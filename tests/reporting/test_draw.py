@@ -87,6 +87,13 @@ HISTORY = pd.DataFrame(
 )
 
 
+def test_curves_tell_the_linear_probe_apart():
+    probe = HISTORY.assign(epoch=HISTORY["epoch"] - 2)
+    with figure_style():
+        assert "linear probe (head alone)" in texts(curves_figure("net", probe, best_epoch=1))
+        assert "linear probe (head alone)" not in texts(curves_figure("net", HISTORY, best_epoch=1))
+
+
 def test_curves_mark_the_epoch_that_was_kept_and_claim_no_other():
     with figure_style():
         assert "best epoch: 3" in texts(curves_figure("net", HISTORY, best_epoch=3))

@@ -13,6 +13,7 @@ from brainmri.errors import BrainmriError
 from brainmri.images.store import open_images
 from brainmri.reporting.gallery import gallery_figure
 from brainmri.reporting.style import (
+    GRID,
     MATRIX_COLOURS,
     MUTED,
     OKABE_ITO,
@@ -156,6 +157,8 @@ def curves_figure(title: str, history: pd.DataFrame, best_epoch: int | None = No
     rate.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in (loss, accuracy, rate):
         axes.grid(axis="y", visible=True)
+        if epochs.min() <= 0:
+            axes.axvspan(epochs.min() - 0.5, 0.5, color=GRID, label="linear probe (head alone)")
         axes.axvline(marked, color=MUTED, linewidth=1, linestyle=(0, (2, 2)), label=words)
     accuracy.set_ylim(top=1.0 + 0.02)
     handles = dict(zip(*accuracy.get_legend_handles_labels()[::-1], strict=True))

@@ -55,15 +55,28 @@ def run_context(study: Study, run: Run, artefacts: Artefacts) -> dict:
         "reliability": reliability_points(test.get("calibration") or {}),
         "referral": test.get("referral") or {},
         "recipe": flattened(study.models[run.model]),
-        "epochs": len(history),
+        "epochs": int((history["epoch"] > 0).sum()),
         "best_epoch": best_epoch,
         "metadata": metadata,
         "device": str(metadata.get("device", UNKNOWN)),
         "precision": str(metadata.get("precision", UNKNOWN)),
+        "speed": training_speed(metadata),
         "duration": duration(metadata.get("seconds") or float(history["seconds"].sum())),
         "figures": run_figures(run, artefacts, embedded=run.seed == study.seeds[0]),
         "links": {name.split(".")[0]: artefacts.link(path) for name, path in paths.items()},
     }
+
+
+def training_speed(metadata: dict) -> str:
+    """Return images a second and peak memory of a training, and its energy where that is known."""
+    parts = []
+    if metadata.get("images_per_second"):
+        parts.append(f"{metadata['images_per_second']:.0f} images/s")
+    if metadata.get("peak_memory_bytes"):
+        parts.append(f"{metadata['peak_memory_bytes'] / 2**20:.0f} MiB at most")
+    if metadata.get("energy_joules") is not None:
+        parts.append(f"{metadata['energy_joules'] / 3600:.1f} Wh")
+    return ", ".join(parts) or UNKNOWN
 
 
 def run_figures(run: Run, artefacts: Artefacts, embedded: bool) -> dict:
