@@ -1,7 +1,10 @@
 """One step of the optimiser: parts of a batch add up to the whole, and a full memory is made do with."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,10 +12,11 @@ from brainmri.errors import BrainmriError
 from brainmri.training.callbacks import Callback
 from brainmri.training.criterion import Criterion
 from brainmri.training.loop import fit
-from brainmri.training.parts import load_data
+from brainmri.training.parts import Part, TrainingData, load_data
 from brainmri.training.prepare import make_network, make_plan, make_run, probe_head
 from brainmri.training.ranks import ALONE
 from brainmri.training.recipe import recipe_from
+from brainmri.training.scores import validate
 
 CPU = torch.device("cpu")
 PLAIN = {
@@ -99,6 +103,57 @@ def test_a_single_image_that_does_not_fit_is_a_sentence(prepared):
     small_memory(network, 0, torch.OutOfMemoryError("CUDA out of memory."))
     with pytest.raises(BrainmriError, match="does not suffice for one image of 32 pixels"):
         fit(run, plan, [])
+
+
+@pytest.mark.parametrize("freeze_body", [False, True])
+def test_a_memory_too_small_for_evaluation_changes_nothing_but_the_batches(prepared, capsys, freeze_body):
+    whole, plan, run = prepared(freeze_body=freeze_body)
+    wanted = validate(whole, plan)
+    network, plan, run = prepared(freeze_body=freeze_body)
+    passes = []
+
+    def check(module, inputs):
+        passes.append(len(inputs[0]))
+        if len(inputs[0]) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    plan.feed.part(network).register_forward_pre_hook(check)
+    assert validate(run.evaluated, plan) == pytest.approx(wanted)
+    assert passes[-4:] == [4, 4, 4, 3]
+    assert "evaluating 4 images at a time" in capsys.readouterr().err
+
+
+def test_a_set_larger_than_the_memory_it_takes_is_trained_on(tmp_path):
+    """A file of 400 MB: every image is read, and none stays."""
+    count, size = 24_000, 128
+    images = np.lib.format.open_memmap(tmp_path / "images.npy", "w+", np.uint8, (count, size, size))
+    images[::1000] = 200
+    images.flush()
+    labels = np.arange(count) % 2
+    part = Part(np.arange(count - 100), labels[:-100])
+    val = Part(np.arange(count - 100, count), labels[-100:])
+    data = TrainingData(np.load(tmp_path / "images.npy", mmap_mode="r"), part, val, ["a", "b"])
+    recipe = recipe_from(
+        {**PLAIN, "image_size": size, "epochs": 1, "batch_size": 64, "augment": "standard"}
+        | {"cnn": {"channels": [1, 1, 1, 1, 1], "kernel_size": 1, "padding": 0}}
+    )
+    network = make_network(data, recipe, 0, tmp_path)
+    plan = make_plan(data, network, recipe, 0, CPU, tmp_path, ALONE)
+    run, memory = make_run(network, plan), Memory()
+    fit(run, plan, [memory])
+    assert run.seen == count - 100
+    assert max(memory.own) - memory.own[0] < images.nbytes / 4
+
+
+class Memory(Callback):
+    """Notes the memory of the process that is not a mapped file's."""
+
+    def __init__(self):
+        self.own = []
+
+    def on_batch_end(self, run):
+        status = Path("/proc/self/status").read_text()
+        self.own.append(1024 * int(re.search(r"RssAnon:\s+(\d+)", status).group(1)))
 
 
 def test_other_errors_are_not_taken_for_a_full_memory(prepared):

@@ -16,7 +16,7 @@ from brainmri.training.recipe import Recipe
 from brainmri.training.sampling import epoch_order
 
 # Evaluation keeps no activations for a backward pass, so its batches can be larger.
-EVALUATION_BATCH = 128
+EVALUATION_BATCH = {"cpu": 128, "cuda": 512}
 
 
 def batch_count(image_count: int, batch_size: int, world: int = 1) -> int:
@@ -113,7 +113,7 @@ def evaluation_batches(
     part: Part,
     model: Classifier,
     device: torch.device,
-    batch_size: int = EVALUATION_BATCH,
+    batch_size: int,
     rank: int = 0,
     world: int = 1,
 ) -> Iterator[tuple[Tensor, Tensor]]:

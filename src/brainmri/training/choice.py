@@ -18,8 +18,8 @@ from brainmri.training.arithmetic import Arithmetic, allowed, has_grouped_convol
 from brainmri.training.race import compile_pays, seconds_per_step
 from brainmri.training.recipe import Recipe
 
-# The rule's choice stands unless another takes less than this share of its time: to be misled by a busy machine costs
-# twice the time, to overlook a faster choice a quarter.
+# The rule's choice stands unless another takes less than this share of its time: to be misled by a busy
+# machine costs twice the time, to overlook a faster choice a quarter.
 CLEARLY_FASTER = 0.75
 
 

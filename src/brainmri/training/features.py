@@ -5,9 +5,10 @@ import torch
 from brainmri.models.classifier import Classifier
 from brainmri.progress import progress
 from brainmri.training.arithmetic import Arithmetic, in_arithmetic
-from brainmri.training.batches import evaluation_batches
+from brainmri.training.batches import EVALUATION_BATCH, evaluation_batches
 from brainmri.training.feeds import FeatureFeed
 from brainmri.training.image_sources import ImageSource
+from brainmri.training.memory import as_many_as_fit
 from brainmri.training.parts import Part, TrainingData
 from brainmri.training.ranks import ALONE, Ranks
 from brainmri.training.recipe import Recipe
@@ -48,15 +49,20 @@ def body_features(
     """Return the features (n, F) of a part, float32, on the device, in its order; nothing is augmented."""
     training = model.training
     model.eval()
-    batches = []
-    with (
-        torch.inference_mode(),
-        in_arithmetic(arithmetic.precision, device),
-        progress(total=len(part), description=f"features of {name}", unit="image") as bar,
-    ):
-        for inputs, _ in evaluation_batches(source, part, model, device):
-            batches.append(model.body(inputs).float())
-            bar.update(len(inputs))
+
+    def outputs(batch_size: int) -> list[torch.Tensor]:
+        batches = []
+        with (
+            torch.inference_mode(),
+            in_arithmetic(arithmetic.precision, device),
+            progress(total=len(part), description=f"features of {name}", unit="image") as bar,
+        ):
+            for inputs, _ in evaluation_batches(source, part, model, device, batch_size):
+                batches.append(model.body(inputs).float())
+                bar.update(len(inputs))
+        return batches
+
+    batches = as_many_as_fit(outputs, EVALUATION_BATCH[device.type], device)
     model.train(training)
     # A clone made outside of inference mode, which autograd takes as an input.
     return torch.cat(batches).clone()

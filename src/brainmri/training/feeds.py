@@ -33,7 +33,7 @@ class Feed(Protocol):
     def training(self, epoch: int, first_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield inputs and targets of one epoch, shuffled, from a step on; the same whenever asked for."""
 
-    def validation(self) -> Iterator[Tensor]:
+    def validation(self, batch_size: int) -> Iterator[Tensor]:
         """Yield the inputs of the part `val` in order; with several processes, each its share."""
 
 
@@ -91,13 +91,14 @@ class ImageFeed:
             self.ranks.world,
         )
 
-    def validation(self) -> Iterator[Tensor]:
+    def validation(self, batch_size: int) -> Iterator[Tensor]:
         """Yield normalised images (n, 1, S, S)."""
         for images, _ in evaluation_batches(
             self.source,
             self.data.val,
             self.model,
             self.device,
+            batch_size,
             rank=self.ranks.rank,
             world=self.ranks.world,
         ):
@@ -141,6 +142,6 @@ class FeatureFeed:
             chosen = order[places][self.ranks.rank :: self.ranks.world]
             yield self.train[chosen], self.labels[chosen]
 
-    def validation(self) -> Iterator[Tensor]:
+    def validation(self, batch_size: int) -> Iterator[Tensor]:
         """Yield features (n, F)."""
-        yield self.val[self.ranks.rank :: self.ranks.world]
+        yield from self.val[self.ranks.rank :: self.ranks.world].split(batch_size)

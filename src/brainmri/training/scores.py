@@ -8,6 +8,8 @@ from torch.nn import functional
 
 from brainmri.models.classifier import Classifier
 from brainmri.training.arithmetic import in_arithmetic
+from brainmri.training.batches import EVALUATION_BATCH
+from brainmri.training.memory import as_many_as_fit
 from brainmri.training.plan import Plan
 
 
@@ -19,10 +21,13 @@ def validate(model: Classifier, plan: Plan) -> dict[str, float]:
     """
     training = model.training
     model.eval()
-    part, batches = plan.feed.part(model), []
-    with torch.inference_mode(), in_arithmetic(plan.arithmetic.precision, plan.device):
-        for inputs in plan.feed.validation():
-            batches.append(part(inputs).float())
+    part = plan.feed.part(model)
+
+    def outputs(batch_size: int) -> list[torch.Tensor]:
+        with torch.inference_mode(), in_arithmetic(plan.arithmetic.precision, plan.device):
+            return [part(inputs).float() for inputs in plan.feed.validation(batch_size)]
+
+    batches = as_many_as_fit(outputs, EVALUATION_BATCH[plan.device.type], plan.device)
     model.train(training)
     labels = torch.from_numpy(plan.data.val.labels)
     class_count = len(plan.data.classes)

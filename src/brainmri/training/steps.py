@@ -1,6 +1,5 @@
 """One step of the optimiser: gradients of a whole batch, in as many parts as the memory asks for."""
 
-import gc
 import sys
 from contextlib import nullcontext
 
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 from brainmri.errors import BrainmriError
 from brainmri.training.arithmetic import in_arithmetic
 from brainmri.training.callbacks import Run
+from brainmri.training.memory import is_out_of_memory, release_memory
 from brainmri.training.plan import Plan
 from brainmri.training.ranks import unsynchronised
 
@@ -35,9 +35,7 @@ def take_step(run: Run, plan: Plan, inputs: Tensor, targets: Tensor) -> None:
             run.micro_batch = halved(run.micro_batch or len(inputs), plan)
         # Outside of the handler, whose traceback holds on to the tensors of the failed pass.
         run.optimizer.zero_grad(set_to_none=True)
-        gc.collect()
-        if plan.device.type == "cuda":
-            torch.cuda.empty_cache()
+        release_memory(plan.device)
     if plan.recipe.gradient_clip is not None:
         run.scaler.unscale_(run.optimizer)
         nn.utils.clip_grad_norm_(run.network.parameters(), plan.recipe.gradient_clip)
@@ -80,11 +78,6 @@ def add_gradients(run: Run, plan: Plan, inputs: Tensor, targets: Tensor) -> tupl
         labels = wanted.argmax(dim=1) if wanted.is_floating_point() else wanted
         hits = hits + (logits.detach().argmax(dim=1) == labels).sum()
     return loss, hits, count
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Say whether an exception means that memory did not suffice, on a GPU or on a CPU."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)
 
 
 def halved(micro_batch: int, plan: Plan) -> int:

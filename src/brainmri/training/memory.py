@@ -1,0 +1,57 @@
+"""Memory that does not suffice: noticed, and made do with by working on fewer images at a time."""
+
+import gc
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+
+from brainmri.errors import BrainmriError
+
+Result = TypeVar("Result")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Say whether an exception means that memory did not suffice, on a GPU or on a CPU."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)
+
+
+def release_memory(device: torch.device) -> None:
+    """Give back what a failed pass held; called outside of the handler, whose traceback holds on to it."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def as_many_as_fit(work: Callable[[int], Result], images: int, device: torch.device) -> Result:
+    """Return what `work` gives for a number of images at a time, halved until the memory suffices.
+
+    Parameters
+    ----------
+    work
+        Takes how many images to work on at a time.
+    images
+        How many to begin with.
+    device
+        Where it works.
+
+    Raises
+    ------
+    BrainmriError
+        If a single image is too much.
+    """
+    while True:
+        try:
+            return work(images)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if images <= 1:
+                raise BrainmriError(
+                    "The memory does not suffice for a single image: lower image_size, or take a smaller "
+                    "architecture or a device with more memory."
+                ) from error
+        images = -(-images // 2)
+        print(f"the memory does not suffice: evaluating {images} images at a time", file=sys.stderr)
+        release_memory(device)
