@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 import torch
 from conftest import train_command
+from safetensors.numpy import load_file
 
 from brainmri.cli import main
-from brainmri.training import loop
+from brainmri.training import conduct, loop
 from brainmri.training.callbacks import History, Run
 from brainmri.training.checkpoint import Checkpoint
 from brainmri.training.recipe import OptimizerSettings
@@ -100,6 +101,93 @@ def test_an_end_that_is_asked_for_comes_after_the_step(blob_files, tmp_path, mon
         assert main(train_command(blob_files, left, checkpoints, recipe)[1:]) == 0
     assert len(taken) == 12
     assert_equal_results(left, whole)
+
+
+@pytest.fixture
+def left_in_the_middle(blob_files, tmp_path, monkeypatch):
+    """Return the words of a training that was asked to stop after four steps, and whether its change goes on."""
+    recipe = {
+        **RECIPE,
+        "epochs": 2,
+        "precision": "fp32",
+        "layout": "contiguous",
+        "linear_probe": {"epochs": 0},
+    }
+    folder, checkpoints = tmp_path / "run", tmp_path / "checkpoints"
+
+    def stop_after_four(run, *words):
+        take_step(run, *words)
+        if run.step == 3:
+            signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "take_step", stop_after_four)
+        assert main(train_command(blob_files, folder, checkpoints, recipe)[1:]) == 75
+
+    def go_on(seed=3, threads=1, **changes):
+        changed = {**recipe, **changes}
+        command = train_command(blob_files, folder, checkpoints, changed, seed=seed, threads=threads)
+        assert main(command[1:]) == 0
+
+    return go_on
+
+
+def other_images(files, monkeypatch):
+    images = np.load(files[1])
+    images[0, 0, 0] ^= 1
+    np.save(files[1], images)
+
+
+def other_manifest(files, monkeypatch):
+    table = pd.read_parquet(files[0])
+    table.loc[0, "label"], table.loc[0, "label_index"] = "meningioma", 1
+    table.to_parquet(files[0])
+
+
+def other_code(files, monkeypatch):
+    monkeypatch.setattr(conduct, "inputs_digest", lambda paths: "of other code")
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments"),
+    [
+        (None, {"label_smoothing": 0.1}),
+        (None, {"augment": "none"}),
+        (None, {"seed": 4}),
+        (None, {"threads": 2}),
+        (None, {"precision": "bf16"}),
+        (other_images, {}),
+        (other_manifest, {}),
+        (other_code, {}),
+    ],
+)
+def test_what_was_changed_starts_anew(blob_files, left_in_the_middle, monkeypatch, capsys, change, arguments):
+    if change is not None:
+        change(blob_files, monkeypatch)
+    left_in_the_middle(**arguments)
+    told = capsys.readouterr().err
+    assert "resuming" not in told
+    assert "epoch 1/2" in told
+
+
+def test_what_was_not_changed_goes_on(left_in_the_middle, capsys):
+    left_in_the_middle()
+    assert "resuming after epoch 0 of 2, step 4 of 6" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_compiled_network_trains_and_is_saved_like_any_other(blob_files, tmp_path):
+    """The compiler's own names must not get into the file; the result is that of the plain network."""
+    recipe = {**KILLED, "epochs": 2, "precision": "fp32", "layout": "contiguous", "augment": "none"}
+    recipe["cnn"] = {"channels": [4]}
+    folders = {compiled: tmp_path / str(compiled) for compiled in (False, True)}
+    for compiled, folder in folders.items():
+        command = train_command(blob_files, folder, tmp_path / "state", {**recipe, "compile": compiled})
+        subprocess.run(command, check=True, capture_output=True)
+    plain, quick = (load_file(folder / "model.safetensors") for folder in folders.values())
+    assert plain.keys() == quick.keys()
+    for key, weights in plain.items():
+        np.testing.assert_allclose(quick[key], weights, rtol=1e-2, atol=1e-3, err_msg=key)
 
 
 # Ten epochs of sixteen steps: long enough to be hit at any moment, short enough to be run twenty times.
