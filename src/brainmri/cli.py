@@ -41,6 +41,7 @@ COMMANDS = {
     "draw_quality": ("brainmri.reporting.draw_quality", "draw_quality", "figure of a data set's odd files"),
     "draw_split": ("brainmri.reporting.draw_split", "draw_split", "figures of a split"),
     "draw_model": ("brainmri.reporting.draw_model", "draw_model", "figures of a trained model"),
+    "draw_explain": ("brainmri.reporting.draw_explain", "draw_explain", "maps of where a model looks, drawn"),
     "draw_comparison": (
         "brainmri.reporting.draw_comparison",
         "draw_comparison",

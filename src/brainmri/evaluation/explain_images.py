@@ -9,6 +9,7 @@ from brainmri.evaluation.explain_summary import with_differences
 from brainmri.evaluation.explained import Explained
 from brainmri.evaluation.saliency import centre_grid, random_grid
 from brainmri.images.enlarge import enlarged
+from brainmri.sources.synthetic.masks import mask_bytes
 
 IDENTITY = ("image_id", "group_id", "label", "predicted", "row", "confidence", "kind")
 SCHEMA = pa.schema(
@@ -27,6 +28,8 @@ SCHEMA = pa.schema(
             for name in ("similarity", "deletion", "insertion", "border_share", "outside_share")
         ],
         ("lesion_area", pa.float64()),
+        # A 1-bit PNG of the packed image's size, where the lesion is known.
+        ("lesion_mask", pa.binary()),
         ("lesion_hit", pa.bool_()),
         *[(name, pa.float64()) for name in ("lesion_share", "lesion_iou")],
         *[(f"insertion_over_{name}", pa.float64()) for name in ("random", "centre")],
@@ -109,6 +112,7 @@ def place_checks(
             hit, iou = checks.overlap(checks.ranking(values, generator), lesion)
             entries[name] |= {
                 "lesion_area": float(lesion.mean()),
+                "lesion_mask": mask_bytes(lesion),
                 "lesion_hit": hit,
                 "lesion_share": checks.mass_share(values, lesion),
                 "lesion_iou": iou,

@@ -13,7 +13,7 @@ from brainmri.models.classifier import Classifier
 from brainmri.models.grad_cam import FeatureLayer, grad_cam
 from brainmri.models.saved import checked_document, predict_logits
 
-RANDOM_NETWORKS = 3  # over which the similarity of maps is averaged: one draw of weights may be odd
+RANDOM_NETWORKS = 2  # over which the similarity of maps is averaged: one draw of weights may be odd
 
 
 @dataclass(frozen=True)
