@@ -50,7 +50,7 @@ def draw_explain(
         raise BrainmriError(f"{table} names images beyond those of {images}: run `explain` again.")
     title = f"{model} on {dataset}, split {split}, seed {seed}"
     with figure_style():
-        save_figure(explain_figure(title, rows, packed), output, colours=256)
+        save_figure(explain_figure(title, rows, packed), output)
 
 
 def explain_figure(title: str, rows: pd.DataFrame, packed: np.ndarray) -> Figure:
@@ -72,9 +72,8 @@ def explain_figure(title: str, rows: pd.DataFrame, packed: np.ndarray) -> Figure
         figure.text(0.02, 0.3, "Nothing is explained: explain.images is 0.", color=MUTED)
         return figure
     figure = new_figure(1.5 + 1.62 * len(shown))
-    add_title(
-        figure, f"{title}\nwhere it looks: {len(shown)} of {rows['image_id'].nunique()} images explained"
-    )
+    explained = rows["image_id"].nunique()
+    add_title(figure, f"{title}\nwhere it looks: {len(shown)} of the {explained} images explained")
     grid = figure.subplots(len(shown), 3, squeeze=False)
     for line, image_id in zip(grid, shown, strict=True):
         draw_line(line, rows[rows["image_id"] == image_id].set_index("method"), packed)
@@ -123,7 +122,7 @@ def words_of(facts: pd.Series) -> str:
     sure = f"{100 * facts['confidence']:.0f} %"
     right = facts["label"] == facts["predicted"]
     refer = " (uncertain)" if facts["kind"] == "uncertain" else ""
-    return f"✓ {truth}\n{sure}{refer}" if right else f"✗ {said}, {sure}{refer}\ntrue: {truth}"
+    return f"✓ {truth}\n{sure}{refer}" if right else f"✗ said {said}, {sure}{refer}\ntrue: {truth}"
 
 
 def map_of(methods: pd.DataFrame, method: str, size: int) -> np.ndarray | None:

@@ -115,8 +115,8 @@ def findings(name: str, methods: dict[str, dict]) -> list[str]:
     if "lesion_hit" in own:
         hit, chance = own["lesion_hit"], random.get("lesion_hit", {}).get("value")
         words.append(
-            f"{title}: {percent(hit['value'], 0)} of the peaks lie in the true lesion ({hit['n_images']} images), "
-            f"against {percent(chance, 0)} for {METHODS['random']}."
+            f"{title}: {percent(hit['value'], 0)} of the peaks lie in the true lesion "
+            f"({hit['n_images']} images), against {percent(chance, 0)} for {METHODS['random']}."
         )
     return words
 
