@@ -66,7 +66,7 @@ rule explain:
     resources:
         gpu=1,
     params:
-        count=config["explain"]["images"],
+        most=config["explain"]["images"],
         resamples=config["resamples"],
         device=config["device"],
         # A phantom alone knows its lesions. `fetch` writes the table beside its record, for no other set.
@@ -81,7 +81,7 @@ rule explain:
         "brainmri explain --predictions {input.predictions:q} --calibration {input.calibration:q}"
         " --manifest {input.manifest:q} --images {input.images:q} --crops {input.crops:q}"
         " --model {input.model:q} --metadata {input.metadata:q}{params.truth}"
-        " --count {params.count} --seed {wildcards.seed} --resamples {params.resamples}"
+        " --count {params.most} --seed {wildcards.seed} --resamples {params.resamples}"
         " --device {params.device} --threads {threads}"
         " --table {output.table:q} --summary {output.summary:q} &> {log:q}"
 

@@ -8,12 +8,12 @@ from brainmri.study import Run, Study
 METHODS = {
     "grad_cam": "Grad-CAM",
     "occlusion": "occlusion",
-    "random": "a random map",
-    "centre": "a bump in the centre",
+    "random": "random map",
+    "centre": "centre bump",
 }
 # Name in explain.json: what it is, what is good, and whether it is printed in percent.
 CHECKS = {
-    "similarity": ("similarity to the maps of random weights", "near 0", False),
+    "similarity": ("similarity under random weights", "near 0", False),
     "insertion": ("insertion area", "high", False),
     "deletion": ("deletion area", "low", False),
     "border_share": ("mass on the border (outer tenth)", "low", True),
@@ -22,6 +22,7 @@ CHECKS = {
     "lesion_share": ("mass in the true lesion", "high", True),
     "lesion_iou": ("overlap with the true lesion (IoU)", "high", False),
 }
+TRIVIAL = ("random", "centre")
 ALIKE = 0.5  # rank correlation over which two maps show the same
 
 
@@ -71,23 +72,26 @@ def check_rows(methods: dict[str, dict]) -> list[dict]:
         {
             "name": words,
             "good": good,
-            "values": [printed(entries.get(name), in_percent) for entries in methods.values()],
+            "values": [
+                printed(entries.get(name), in_percent, limits=method not in TRIVIAL)
+                for method, entries in methods.items()
+            ],
         }
         for name, (words, good, in_percent) in CHECKS.items()
         if any(name in entries for entries in methods.values())
     ]
 
 
-def printed(entry: dict | None, in_percent: bool) -> dict:
-    """Return a check's mean with its interval, ready to print."""
+def printed(entry: dict | None, in_percent: bool, limits: bool) -> dict:
+    """Return a check's mean, ready to print; with its interval where `limits` are wished."""
     entry = entry or {}
     value, low, high = (entry.get(key) for key in ("value", "low", "high"))
-    known = is_number(low) and is_number(high)
+    known = limits and is_number(low) and is_number(high)
     if in_percent:
-        limits = f"{100 * low:.0f}–{100 * high:.0f}" if known else ""
-        return {"text": percent(value, 0), "range": limits, "bar": None}
-    limits = f"{signed(low)} to {signed(high)}" if known else ""
-    return {"text": signed(value), "range": limits, "bar": None}
+        span = f"{100 * low:.0f}–{100 * high:.0f}" if known else ""
+        return {"text": percent(value, 0), "range": span, "bar": None}
+    span = f"{signed(low)} to {signed(high)}" if known else ""
+    return {"text": signed(value), "range": span, "bar": None}
 
 
 def signed(value: float | None) -> str:
@@ -110,13 +114,13 @@ def findings(name: str, methods: dict[str, dict]) -> list[str]:
         words.append(f"{title}: {similarity_words(own['similarity'])}")
     if "insertion_over_random" in own and "insertion" in random:
         areas = f"insertion area {signed(own['insertion']['value'])} against "
-        areas += f"{signed(random['insertion']['value'])} for {METHODS['random']}"
+        areas += f"{signed(random['insertion']['value'])} for a random map"
         words.append(f"{title}: {areas}; {difference_words(own['insertion_over_random'])}")
     if "lesion_hit" in own:
         hit, chance = own["lesion_hit"], random.get("lesion_hit", {}).get("value")
         words.append(
             f"{title}: {percent(hit['value'], 0)} of the peaks lie in the true lesion "
-            f"({hit['n_images']} images), against {percent(chance, 0)} for {METHODS['random']}."
+            f"({hit['n_images']} images), against {percent(chance, 0)} for random maps."
         )
     return words
 
