@@ -91,6 +91,11 @@ def test_a_head_has_its_dark_ventricles_and_no_ground():
     assert head[20, 20]
     assert not head[2:7].any()
     assert not checks.head_mask(np.zeros((SIZE, SIZE), np.uint8), 45).any()
+    # A skull with a gap still encloses what is dark in it.
+    image[10:30, 10:30] = 0
+    image[10:30, [10, 11, 28, 29]] = image[[10, 11, 28, 29], 10:30] = 150
+    image[20:22, 10:12] = 0
+    assert checks.head_mask(image, 45)[20, 20]
 
 
 def test_overlap_with_a_lesion(generator):

@@ -16,6 +16,7 @@ from scipy.stats import rankdata
 
 STEPS = 10  # of the deletion and insertion curves
 BLUR = 1 / 16  # standard deviation of the blurred baseline, as a share of the image's side
+BRIDGED = 1 / 12  # gaps in the head's outline that are closed, as a share of the image's side
 BORDER = 0.1  # width of the border on each side, as a share of the image's side
 
 
@@ -114,6 +115,11 @@ def head_mask(image: np.ndarray, threshold: int) -> np.ndarray:
         Gray value above which a blurred pixel is bright, as for the crop.
     """
     bright = (cv2.GaussianBlur(image, (5, 5), 0) > threshold).astype(np.uint8)
+    # A dark scan has gaps in its skull; what is narrower than this is bridged.
+    side = max(3, round(BRIDGED * len(image)))
+    bright = cv2.morphologyEx(
+        bright, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    )
     outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     return cv2.drawContours(np.zeros_like(bright), outlines, -1, 1, cv2.FILLED) > 0
 
