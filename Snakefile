@@ -15,12 +15,14 @@
 #   train            workflow/rules/training.smk    src/brainmri/training/train.py
 #   predict_split    workflow/rules/evaluation.smk  src/brainmri/evaluation/predict_split.py
 #   evaluate         workflow/rules/evaluation.smk  src/brainmri/evaluation/evaluate.py
+#   explain          workflow/rules/evaluation.smk  src/brainmri/evaluation/explain.py
 #   compare          workflow/rules/evaluation.smk  src/brainmri/evaluation/compare.py
 #   draw_dataset     workflow/rules/reporting.smk   src/brainmri/reporting/draw_dataset.py
 #   draw_audit       workflow/rules/reporting.smk   src/brainmri/reporting/draw_audit.py
 #   draw_quality     workflow/rules/reporting.smk   src/brainmri/reporting/draw_quality.py
 #   draw_split       workflow/rules/reporting.smk   src/brainmri/reporting/draw_split.py
 #   draw_model       workflow/rules/reporting.smk   src/brainmri/reporting/draw_model.py
+#   draw_explain     workflow/rules/reporting.smk   src/brainmri/reporting/draw_explain.py
 #   draw_comparison  workflow/rules/reporting.smk   src/brainmri/reporting/draw_comparison.py
 #   report           workflow/rules/reporting.smk   src/brainmri/reporting/report.py
 
@@ -70,6 +72,7 @@ study = Study(
     seeds=config["seeds"],
     class_names=config["class_names"],
     claims=config["claims"],
+    explain=config["explain"],
 )
 
 # The `brainmri` command lies beside the Python that runs Snakemake, here and on a cluster's nodes.

@@ -51,6 +51,8 @@ class Study:
         The canonical classes in the order of their label index.
     claims
         Published figures that the report prints beside ours.
+    explain
+        How much is explained: `images` of each training; none where 0 or missing.
     data_dir
         Where what is known about the data sets lies.
     results_dir
@@ -64,6 +66,7 @@ class Study:
     seeds: list[int]
     class_names: list[str]
     claims: list[dict] = field(default_factory=list)
+    explain: dict = field(default_factory=dict)
     data_dir: Path = Path("data")
     results_dir: Path = Path("results")
 

@@ -35,6 +35,7 @@ SMALL_STUDY = {
     },
     "seeds": [0],
     "resamples": 200,
+    "explain": {"images": 3},
 }
 
 

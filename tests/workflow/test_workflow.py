@@ -21,6 +21,7 @@ RUN_FILES = {
     "predictions.parquet",
     "calibration.json",
     "metrics.json",
+    "explain",
 }
 
 
@@ -98,14 +99,16 @@ def test_snakemakes_own_report_holds_the_figures(finished, tmp_path):
 
 
 def test_one_changed_model_runs_alone(finished):
-    before = {name: file_digest(path) for name, path in finished.results("phantom/*/*/seed0/*").items()}
-    times = {name: path.stat().st_mtime_ns for name, path in finished.results("phantom/*/*/seed0/*").items()}
+    before = {name: file_digest(path) for name, path in finished.results("phantom/*/*/seed0/*.*").items()}
+    times = {
+        name: path.stat().st_mtime_ns for name, path in finished.results("phantom/*/*/seed0/*.*").items()
+    }
     config = deepcopy(SMALL_STUDY)
     config["models"]["cnn"]["optimizer"] = {"learning_rate": 0.002}
     finished.configure(config)
     done = finished.run()
     assert done.returncode == 0, done.stdout + done.stderr
-    after = finished.results("phantom/*/*/seed0/*")
+    after = finished.results("phantom/*/*/seed0/*.*")
     for name, path in after.items():
         if "/cnn/" in name:
             assert path.stat().st_mtime_ns > times[name], name

@@ -47,6 +47,45 @@ rule evaluate:
         " --output {output:q} &> {log:q}"
 
 
+rule explain:
+    input:
+        predictions="results/{study}/{dataset}/{split}/{model}/seed{seed}/predictions.parquet",
+        calibration="results/{study}/{dataset}/{split}/{model}/seed{seed}/calibration.json",
+        manifest="results/{study}/{dataset}/{split}/manifest.parquet",
+        images=images_of_model,
+        crops=crops_of_model,
+        model="results/{study}/{dataset}/{split}/{model}/seed{seed}/model.safetensors",
+        metadata="results/{study}/{dataset}/{split}/{model}/seed{seed}/model.json",
+        code=code_of("brainmri.evaluation.explain"),
+    output:
+        table="results/{study}/{dataset}/{split}/{model}/seed{seed}/explain/explain.parquet",
+        summary="results/{study}/{dataset}/{split}/{model}/seed{seed}/explain/explain.json",
+    log:
+        "logs/{study}/explain/{dataset}-{split}-{model}-seed{seed}.log",
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        most=config["explain"]["images"],
+        resamples=config["resamples"],
+        device=config["device"],
+        # A phantom alone knows its lesions. `fetch` writes the table beside its record, for no other set.
+        truth=lambda wildcards: (
+            f" --truth data/{wildcards.dataset}/truth.parquet"
+            if config["datasets"][wildcards.dataset]["source"].get("phantom") is not None
+            else ""
+        ),
+    message:
+        "Explain {wildcards.model} on {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed}"
+    shell:
+        "brainmri explain --predictions {input.predictions:q} --calibration {input.calibration:q}"
+        " --manifest {input.manifest:q} --images {input.images:q} --crops {input.crops:q}"
+        " --model {input.model:q} --metadata {input.metadata:q}{params.truth}"
+        " --count {params.most} --seed {wildcards.seed} --resamples {params.resamples}"
+        " --device {params.device} --threads {threads}"
+        " --table {output.table:q} --summary {output.summary:q} &> {log:q}"
+
+
 rule compare:
     input:
         metrics=[run.folder / "metrics.json" for run in study.runs()],

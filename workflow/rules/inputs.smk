@@ -16,6 +16,12 @@ def images_of_model(wildcards):
     return f"data/{wildcards.dataset}/images_{size}.npy"
 
 
+def crops_of_model(wildcards):
+    """The boxes of the head in the images that the model sees."""
+    size = config["models"][wildcards.model]["image_size"]
+    return f"data/{wildcards.dataset}/crops_{size}.parquet"
+
+
 def pretrained_weights(wildcards):
     """The local weights that the model starts from, so that a change of them is noticed."""
     recipe = config["models"][wildcards.model]

@@ -192,6 +192,29 @@ rule draw_model:
         " --confusion_matrix {output.confusion_matrix:q} --gallery {output.gallery:q} &> {log:q}"
 
 
+rule draw_explain:
+    input:
+        table=f"{RUN}/explain/explain.parquet",
+        images=images_of_model,
+        code=code_of("brainmri.reporting.draw_explain"),
+    output:
+        report(
+            f"{RUN}/explain/panel.png",
+            caption="../report/explain.rst",
+            category="Models",
+            subcategory="{dataset}, {split}",
+            labels={"model": "{model}", "seed": "{seed}", "figure": "where it looks"},
+        ),
+    log:
+        "logs/{study}/draw_explain/{dataset}-{split}-{model}-seed{seed}.log",
+    message:
+        "Draw where {wildcards.model} looks on {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed}"
+    shell:
+        "brainmri draw_explain --dataset {wildcards.dataset} --split {wildcards.split}"
+        " --model {wildcards.model} --seed {wildcards.seed} --table {input.table:q}"
+        " --images {input.images:q} --output {output:q} &> {log:q}"
+
+
 rule draw_comparison:
     input:
         comparison="results/{study}/comparison.parquet",
@@ -250,6 +273,12 @@ rule report:
             for run in study.runs()
             for name in ["curves.svg", "confusion_matrix.svg", "gallery.png"]
         ],
+        explained=[
+            run.folder / "explain" / name
+            for run in study.runs()
+            for name in ["explain.json", "explain.parquet", "panel.png"]
+            if config["explain"]["images"]
+        ],
         comparison=[study.folder / "comparison.parquet", study.folder / "figures" / "comparison.svg"],
         code=code_of("brainmri.reporting.report"),
     output:
@@ -271,6 +300,7 @@ rule report:
                 "seeds": study.seeds,
                 "class_names": study.class_names,
                 "claims": study.claims,
+                "explain": study.explain,
             }
         ),
     message:

@@ -12,6 +12,7 @@ from brainmri.reporting.numbers import (
     measured,
     metric_title,
 )
+from brainmri.reporting.page_explain import explain_context
 from brainmri.reporting.style import class_title
 from brainmri.study import Run, Study
 
@@ -63,6 +64,7 @@ def run_context(study: Study, run: Run, artefacts: Artefacts) -> dict:
         "speed": training_speed(metadata),
         "duration": duration(metadata.get("seconds") or float(history["seconds"].sum())),
         "figures": run_figures(run, artefacts, embedded=run.seed == study.seeds[0]),
+        "explained": explain_context(study, run, artefacts, embedded=run.seed == study.seeds[0]),
         "links": {name.split(".")[0]: artefacts.link(path) for name, path in paths.items()},
     }
 

@@ -1,0 +1,136 @@
+"""Where a model looks, on the page: the panel, the checks in words, and that maps prove nothing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from brainmri.artefacts import read_parquet, write_json, write_parquet
+from brainmri.errors import BrainmriError
+from brainmri.evaluation.explain import summarised
+from brainmri.evaluation.explain_images import SCHEMA
+from brainmri.evaluation.explain_summary import with_differences
+from brainmri.models.grad_cam import FeatureLayer
+from brainmri.reporting.draw_explain import draw_explain
+from brainmri.reporting.page import page_context, rendered
+from brainmri.reporting.page_explain import findings
+from brainmri.sources.synthetic.masks import mask_bytes
+
+COUNT = 6
+
+
+def explained_table(predictions: pd.DataFrame, methods=("grad_cam", "occlusion", "random", "centre")):
+    """Return a table as the stage explain writes it, with numbers out of thin air."""
+    generator, rows = np.random.default_rng(0), []
+    mask = np.zeros((64, 64), bool)
+    mask[20:30, 20:30] = True
+    for index, image in enumerate(predictions.itertuples()):
+        for method in methods:
+            grid = generator.random(9) if index else -generator.random(9)
+            rows.append(
+                {name: getattr(image, name) for name in ("image_id", "group_id", "label", "predicted")}
+                | {"row": index, "confidence": image.confidence, "kind": "right", "method": method}
+                | {"grid": grid, "grid_rows": 3, "grid_columns": 3, "lesion_mask": mask_bytes(mask)}
+                | {"similarity": 0.1, "deletion": 0.3, "insertion": generator.random(), "lesion_hit": True}
+                | {"border_share": 0.2, "outside_share": 0.1, "lesion_area": 0.02, "lesion_share": 0.3}
+                | {"lesion_iou": 0.4}
+            )
+    return with_differences(pd.DataFrame(rows))
+
+
+@pytest.fixture(scope="module")
+def explained(study):
+    """Explain every training of the finished study, and return it with the key set."""
+    for run in study.runs():
+        predictions = read_parquet(run.folder / "predictions.parquet")
+        rows = explained_table(predictions[predictions["split"] == "test"].head(COUNT))
+        folder = run.folder / "explain"
+        write_parquet(rows, folder / "explain.parquet", config={}, schema=SCHEMA)
+        settings = {"count": COUNT, "seed": 0, "resamples": 100}
+        layer = FeatureLayer("body.3", 3, 3)
+        write_json(summarised(rows, layer, study.class_names, settings), folder / "explain.json")
+        draw(study, run, folder / "explain.parquet", folder / "panel.png")
+    return replace(study, explain={"images": COUNT})
+
+
+def draw(study, run, table, output):
+    images = study.data_folder(run.dataset) / "images_64.npy"
+    draw_explain(run.dataset, run.split, run.model, run.seed, table, images, output)
+
+
+def test_the_page_shows_panel_checks_and_warning_of_every_model(explained):
+    page = rendered(page_context(explained, explained.folder / "report"))
+    assert page.count("Where it looks") == len(explained.runs())
+    assert page.count("Test images with Grad-CAM and occlusion maps of") == len(explained.runs())
+    assert "prove nothing" in page
+    assert "Arun" in page
+    assert "similarity 0.10" in page
+    assert "of the peaks lie in the true lesion" in page
+    assert "explain/explain.json" in page
+
+
+def test_a_study_that_explains_nothing_says_nothing_of_it(study):
+    assert "Where it looks" not in rendered(page_context(study, study.folder / "report"))
+
+
+def test_a_missing_explanation_is_an_error_that_names_the_file(explained, tmp_path):
+    moved = replace(explained, models={"small-cnn": explained.models["small-cnn"]})
+    path = moved.runs()[0].folder / "explain" / "explain.json"
+    kept = path.rename(tmp_path / "explain.json")
+    try:
+        with pytest.raises(BrainmriError, match=r"explain\.json does not exist"):
+            page_context(moved, moved.folder / "report")
+    finally:
+        kept.rename(path)
+
+
+def test_the_panel_is_drawn_the_same_again_and_fits_a_phone(explained, tmp_path):
+    run = explained.runs()[0]
+    draw(explained, run, run.folder / "explain" / "explain.parquet", tmp_path / "again.png")
+    content = (tmp_path / "again.png").read_bytes()
+    assert content == (run.folder / "explain" / "panel.png").read_bytes()
+    with Image.open(tmp_path / "again.png") as image:
+        assert image.width == 768
+
+
+def test_without_grad_cam_or_without_images_there_is_still_a_panel(explained, tmp_path):
+    run = explained.runs()[0]
+    table = read_parquet(run.folder / "explain" / "explain.parquet")
+    for name, rows in (("without", table[table["method"] != "grad_cam"]), ("none", table.head(0))):
+        write_parquet(rows, tmp_path / "explain.parquet", config={}, schema=SCHEMA)
+        draw(explained, run, tmp_path / "explain.parquet", tmp_path / f"{name}.png")
+        assert (tmp_path / f"{name}.png").stat().st_size > 1000
+
+
+def test_a_table_of_other_images_is_refused(explained, tmp_path):
+    run = explained.runs()[0]
+    table = read_parquet(run.folder / "explain" / "explain.parquet")
+    write_parquet(table.assign(row=10**6), tmp_path / "explain.parquet", config={}, schema=SCHEMA)
+    with pytest.raises(BrainmriError, match="beyond those of"):
+        draw(explained, run, tmp_path / "explain.parquet", tmp_path / "panel.png")
+
+
+def entry(value, low, high):
+    return {"value": value, "low": low, "high": high, "n_images": 9, "n_groups": 9}
+
+
+@pytest.mark.parametrize(
+    ("similarity", "difference", "words"),
+    [
+        (entry(0.1, 0.0, 0.2), entry(0.2, 0.1, 0.3), ["maps change when", "it is better"]),
+        (entry(0.9, 0.8, 0.95), entry(0.01, -0.1, 0.1), ["hardly change, so", "no clear difference"]),
+        (entry(0.4, 0.1, 0.7), entry(-0.2, -0.3, -0.1), ["may hardly change", "it is worse"]),
+        (entry(-0.1, None, None), entry(0.2, None, None), ["similarity −0.10", "too few groups"]),
+    ],
+)
+def test_the_words_follow_the_intervals(similarity, difference, words):
+    own = {"n_images": 9, "n_constant": 2, "similarity": similarity, "insertion": entry(0.7, 0.6, 0.8)}
+    methods = {
+        "grad_cam": own | {"insertion_over_random": difference},
+        "random": {"insertion": entry(0.5, 0, 1)},
+    }
+    text = " ".join(findings("grad_cam", methods))
+    assert "says nothing for 2 of 9 images" in text
+    assert all(word in text for word in words)
