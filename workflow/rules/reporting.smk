@@ -2,7 +2,7 @@
 
 RUN = "results/{study}/{dataset}/{split}/{model}/seed{seed}"
 FIGURES = "results/{study}/figures/{dataset}/{split}/{model}/seed{seed}"
-RUN_ARTEFACTS = ["model.json", "history.parquet", "calibration.json", "metrics.json"]
+RUN_ARTEFACTS = ["model.json", "history.parquet", "predictions.parquet", "calibration.json", "metrics.json"]
 # Figures of a data set show its largest packed images.
 SIZE_SHOWN = max(study.image_sizes())
 # The sheets of copies that `draw_audit` draws.
@@ -221,6 +221,7 @@ rule report:
                 "inventory.parquet",
                 "audit.json",
                 "duplicates.parquet",
+                "groups.parquet",
                 f"crops_{SIZE_SHOWN}.parquet",
             ],
         ),

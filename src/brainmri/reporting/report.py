@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from brainmri.artefacts import written_atomically
+from brainmri.reporting.integrity import SEALED, Integrity, refuse
 from brainmri.reporting.page import page_context, rendered
+from brainmri.reporting.page_warnings import unsealed_notes
 from brainmri.study import Study
 
 
@@ -20,9 +22,16 @@ def report(study: Study, output: Path) -> None:
     Raises
     ------
     BrainmriError
-        If an artefact is missing or cannot be read.
+        If an artefact is missing, cannot be read, or is not what brainmri wrote.
     """
     output = Path(output)
-    page = rendered(page_context(study, output.parent))
+    integrity = Integrity()
+    refuse(integrity.faults(study))
+    context = page_context(study, output.parent)
+    # Whatever else the page came to show.
+    shown = [Path(link["name"]) for link in context["artefacts"]]
+    refuse(integrity.changed([path for path in shown if path.suffix in SEALED]))
+    context["warnings"] += unsealed_notes(integrity.unsealed())
+    page = rendered(context)
     with written_atomically(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
