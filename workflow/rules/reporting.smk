@@ -254,11 +254,15 @@ rule report:
         comparison=[study.folder / "comparison.parquet", study.folder / "figures" / "comparison.svg"],
         code=code_of("brainmri.reporting.report"),
     output:
-        report(
+        page=report(
             "results/{study}/report/index.html",
             caption="../report/page.rst",
             category="Page",
             labels={"figure": "the whole report on one page"},
+        ),
+        cards=expand(
+            "results/{{study}}/report/cards/{name}",
+            name=[*card_names(study), *[f"{name}.md" for name in CHECKLISTS]],
         ),
     log:
         "logs/{study}/report.log",
@@ -275,6 +279,6 @@ rule report:
             }
         ),
     message:
-        "Write the report: {output}"
+        "Write the report: {output.page}"
     shell:
-        "brainmri report --study {params.study:q} --output {output:q} &> {log:q}"
+        "brainmri report --study {params.study:q} --output {output.page:q} &> {log:q}"
