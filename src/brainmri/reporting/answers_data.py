@@ -34,7 +34,7 @@ def data_answers(study: Study, context: dict) -> dict[str, dict | None]:
         )
         if real
         else answer(
-            "None: the images were drawn, not taken of people.", *[d["links"]["fetch"] for d in datasets]
+            "Neither: the images were drawn, not taken of people.", *[d["links"]["fetch"] for d in datasets]
         ),
         "eligibility": answer(
             listed([f"{d['name']}: {d['usable']} of {d['files']} files are usable images" for d in datasets]),
@@ -83,7 +83,7 @@ def data_answers(study: Study, context: dict) -> dict[str, dict | None]:
         "flow": answer(
             listed([f"{d['name']}: {d['files']} files, {d['usable']} usable" for d in datasets])
             + " "
-            + listed([f"{parts_words(split)}; {excluded_words(split)}" for split in splits]),
+            + listed([words(split) for split in splits for words in (parts_words, excluded_words)]),
             *inventories,
             *manifests,
         ),
@@ -139,7 +139,7 @@ def split_words(split: dict) -> str:
 def excluded_words(split: dict) -> str:
     """Return what was left out of a split, and why."""
     reasons = "; ".join(f"{row['count']} {row['reason']}" for row in split["excluded"])
-    return f"left out of {place(split)}: {reasons or 'none'}"
+    return f"Left out of {place(split)}: {reasons or 'none'}"
 
 
 def parts_words(split: dict) -> str:

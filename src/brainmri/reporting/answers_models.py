@@ -1,21 +1,29 @@
 """Answers to checklists about models, their training and their numbers."""
 
 from brainmri.reporting.answers_data import answer, listed
+from brainmri.reporting.model_numbers import is_entry
 from brainmri.reporting.numbers import UNKNOWN, is_number, metric_title, percent
-from brainmri.reporting.words import joined, with_interval
+from brainmri.reporting.words import joined
 from brainmri.study import Study
 
-OUTSIDE = "leave_one_out"
-DIAGNOSTIC = ("recall (sensitivity)", "specificity")
+TOLD_OF_RECIPE = (
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "schedule",
+    "augment",
+    "early_stopping",
+    "label_smoothing",
+)
 
 
 def model_answers(study: Study, context: dict) -> dict[str, dict | None]:
     """Return what trained models, their metrics and the comparison answer; None where they do not."""
-    runs, tables, best, comparison = (context[key] for key in ("runs", "tables", "best", "comparison"))
+    runs, table = context["runs"], context["comparison"]["link"]
     first = list({run["model"]: run for run in reversed(runs)}.values())[::-1]
     described = [run["links"]["model"] for run in first]
     measured = [run["links"]["metrics"] for run in first]
-    classes, table = ", ".join(context["class_names"]), comparison["link"]
+    classes = ", ".join(context["class_names"])
     answers = {
         "technology": answer(
             "Deep learning, classification of single slices by " + ", ".join(architectures(first)) + ".",
@@ -38,20 +46,15 @@ def model_answers(study: Study, context: dict) -> dict[str, dict | None]:
             *[run["links"]["calibration"] for run in first],
         ),
         "output": answer(output_words(first, classes), *[run["links"]["calibration"] for run in first]),
+        "explained": explained(first),
         "imbalance": imbalance(study, described),
         "claims": answer(
             listed(
                 [f"{c['system']} claims {c['claimed']} {c['metric']} on {c['on']}" for c in context["claims"]]
             )
         ),
-        "internal": answer(listed(table_words(tables)), table),
-        "performance": answer(listed(table_words(tables)), table),
-        "leakage": answer(listed(leakage_words(tables)), table),
-        "external": external(context["splits"], tables, table),
-        "per_class": per_class(best, runs),
-        "failures": failures(best, runs),
         "limits": answer(
-            listed([f"{warning['where']}: {warning['text']}" for warning in context["warnings"]])
+            listed([f"{w['where']}: {w['text']}" for w in context["warnings"] if w["level"] != "note"])
             + " Intervals speak of other samples of the same source alone."
         ),
         "poor_input": answer(
@@ -73,9 +76,7 @@ def training_answers(
     """Return what is known of how models were built, trained, chosen and judged."""
     intervals = first[0]["intervals"] if first else {}
     names = (
-        [metric_title(name) for name, entry in first[0]["test"].items() if is_interval(entry)]
-        if first
-        else []
+        [metric_title(name) for name, entry in first[0]["test"].items() if is_entry(entry)] if first else []
     )
     seeds = ", ".join(map(str, study.seeds))
     return {
@@ -93,15 +94,13 @@ def training_answers(
         "versions": answer(listed(sorted({versions(run) for run in runs})), *described),
         "initial": answer(listed([initial(run) for run in first]), *described),
         "training": answer(
-            listed([f"{run['model']}: {joined(run['recipe'])}" for run in first])
+            listed([f"{run['model']}: {joined(told_of_recipe(run))}" for run in first])
             + f" {len(runs)} models were trained, with the seeds {seeds}.",
             *described,
         ),
         "selection": answer(
-            "The weights of the best epoch on validation are kept"
-            + f" ({', '.join(sorted({str(run['metadata'].get('best_by', UNKNOWN)) for run in runs}))}); the "
-            "model "
-            "named first is that of the highest macro-F1 on validation. No choice is made by test images.",
+            f"The epoch kept was chosen by {chosen_by(runs)}; the model named first is that of the highest "
+            "macro-F1 on validation. No choice is made by test images.",
             *described,
         ),
         "metrics": answer(
@@ -135,9 +134,26 @@ def training_answers(
 CODE = "The code is brainmri, under the MIT licence; its version stands in model.json."
 
 
-def is_interval(entry) -> bool:
-    """Tell whether an entry of metrics.json is a metric with an interval."""
-    return isinstance(entry, dict) and {"value", "low", "high"} <= set(entry)
+def told_of_recipe(run: dict) -> list[tuple[str, str]]:
+    """Return of a recipe what shapes training most; model.json has all of it."""
+    return [(name, text) for name, text in run["recipe"] if name.split(".")[0] in TOLD_OF_RECIPE]
+
+
+def chosen_by(runs: list[dict]) -> str:
+    """Return by what the epochs were chosen, as recorded: a score on validation, or that it was the last."""
+    return ", ".join(sorted({str(run["metadata"].get("best_by", UNKNOWN)) for run in runs}))
+
+
+def explained(runs: list[dict]) -> dict | None:
+    """Return by which methods the models were explained; None where none was."""
+    known = [(run, run["explained"]) for run in runs if run.get("explained")]
+    told = [
+        f"{run['model']}: {', '.join(shown['columns'])} of {shown['images']} test images, beside checks of "
+        "whether "
+        "they can be believed"
+        for run, shown in known
+    ]
+    return answer(listed(told), *[link for _, shown in known for link in shown["links"]]) if told else None
 
 
 def architectures(runs: list[dict]) -> list[str]:
@@ -191,83 +207,3 @@ def imbalance(study: Study, described: list[dict]) -> dict:
     return answer(
         f"{listed(told)} Probabilities are recalibrated by a temperature on validation.", *described
     )
-
-
-def table_words(tables: list[dict]) -> list[str]:
-    """Return accuracy and macro-F1 of every model under every split."""
-    return [
-        f"{table['dataset']}, {column['name']} ({'leak-free' if column['leakage']['free'] else 'leaks'}; "
-        f"{column['images']} images, {column['groups']} groups), {row['model']}: accuracy "
-        f"{with_interval(cell['accuracy'])}, macro-F1 {with_interval(cell['macro_f1'])}"
-        for table in tables
-        for row in table["rows"]
-        for column, cell in zip(table["columns"], row["cells"], strict=True)
-    ]
-
-
-def leakage_words(tables: list[dict]) -> list[str]:
-    """Return how far each leaking accuracy lies from the leak-free one."""
-    return [
-        f"{table['dataset']}, {row['model']}: accuracy under {column['name']}, which leaks, less that under "
-        f"{table['base']}: {100 * cell['accuracy_difference']:+.1f} points".replace("-", "−")
-        for table in tables
-        for row in table["rows"]
-        for column, cell in zip(table["columns"], row["cells"], strict=True)
-        if not column["leakage"]["free"] and cell["accuracy_difference"] is not None
-    ]
-
-
-def external(splits: list[dict], tables: list[dict], link: dict) -> dict | None:
-    """Return the numbers of tests on a data set that was not trained on; None where there are none."""
-    outside = {(split["dataset"], split["name"]) for split in splits if split["protocol"] == OUTSIDE}
-    told = [
-        f"Trained on the rest of {table['dataset']}, tested on another set ({column['name']}), "
-        f"{row['model']}: accuracy "
-        f"{with_interval(cell['accuracy'])}, macro-F1 {with_interval(cell['macro_f1'])}"
-        for table in tables
-        for row in table["rows"]
-        for column, cell in zip(table["columns"], row["cells"], strict=True)
-        if (table["dataset"], column["name"]) in outside
-    ]
-    return answer(listed(told), link) if told else None
-
-
-def of_best(best: list[dict], runs: list[dict]) -> list[tuple[dict, dict]]:
-    """Return each data set's best leak-free model, with its first training."""
-    return [(leader, next(run for run in runs if run["anchor"] == leader["anchor"])) for leader in best]
-
-
-def per_class(best: list[dict], runs: list[dict]) -> dict | None:
-    """Return sensitivity and specificity of each class, of the best leak-free models."""
-    told, links = [], []
-    for leader, run in of_best(best, runs):
-        places = [
-            run["per_class"]["columns"].index(name)
-            for name in DIAGNOSTIC
-            if name in run["per_class"]["columns"]
-        ]
-        for row in run["per_class"]["rows"]:
-            values = ", ".join(
-                f"{run['per_class']['columns'][place]} {with_interval(row['values'][place])}"
-                for place in places
-            )
-            told.append(f"{leader['dataset']}, {leader['split']}, {run['title']}, {row['name']}: {values}")
-        links.append(run["links"]["metrics"])
-    return answer(listed(told), *links) if told else None
-
-
-def failures(best: list[dict], runs: list[dict]) -> dict | None:
-    """Return how many errors the best leak-free models make, and how sure they are of them."""
-    told, links = [], []
-    for leader, run in of_best(best, runs):
-        counts = (run["test"].get("confusion_matrix") or {}).get("counts") or []
-        wrong = sum(sum(row) for row in counts) - sum(row[place] for place, row in enumerate(counts))
-        sure = percent(run["referral"].get("sure_errors_share"))
-        told.append(
-            f"{leader['dataset']}, {leader['split']}, {run['title']}: {wrong} of {run['images']} test images "
-            "are "
-            f"wrong, of these {sure} with a confidence over 90 %; the gallery shows those of which it was "
-            "surest"
-        )
-        links += [run["links"]["metrics"], run["links"]["predictions"]]
-    return answer(listed(told), *links) if told else None

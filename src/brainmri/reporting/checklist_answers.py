@@ -2,6 +2,7 @@
 
 from brainmri.reporting.answers_data import data_answers
 from brainmri.reporting.answers_models import model_answers
+from brainmri.reporting.answers_numbers import number_answers
 from brainmri.study import Study
 
 
@@ -15,8 +16,5 @@ def study_answers(study: Study, context: dict) -> dict[str, dict]:
     context
         What `page_context` returned, or as much of it as is told of data, splits, models and comparison.
     """
-    return {
-        name: answer
-        for name, answer in (data_answers(study, context) | model_answers(study, context)).items()
-        if answer is not None and answer["text"]
-    }
+    answers = data_answers(study, context) | model_answers(study, context) | number_answers(study, context)
+    return {name: answer for name, answer in answers.items() if answer is not None and answer["text"].strip()}

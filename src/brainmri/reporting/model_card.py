@@ -1,10 +1,10 @@
 """Model cards, with the sections of Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019)."""
 
-from statistics import fmean
-
 from brainmri.reporting.cards import fact, model_card_name, question, section, table
-from brainmri.reporting.numbers import UNKNOWN, decimal, flattened, is_number, metric_title, percent
-from brainmri.reporting.words import joined, value, with_interval
+from brainmri.reporting.model_numbers import analyses, is_entry
+from brainmri.reporting.numbers import UNKNOWN, flattened, is_number, metric_title, percent
+from brainmri.reporting.page_warnings import warning_places
+from brainmri.reporting.words import joined
 
 LEAD = (
     "A model card after Mitchell et al. (2019), filled from the artefacts by brainmri. What they do not tell "
@@ -12,14 +12,6 @@ LEAD = (
     "marked open, with the question that a person has to answer. For research only: no medical device, no "
     "diagnosis."
 )
-
-CALIBRATION = {
-    "Temperature": "temperature",
-    "Calibration error before": "ece_before",
-    "Calibration error after": "ece_after",
-    "Brier before": "brier_before",
-    "Brier after": "brier_after",
-}
 
 
 def model_card(runs: list[dict], split: dict, dataset: dict, warnings: list[dict]) -> dict:
@@ -160,11 +152,6 @@ def metrics(run: dict) -> dict:
     )
 
 
-def is_entry(entry) -> bool:
-    """Tell whether an entry of metrics.json is a metric with an interval."""
-    return isinstance(entry, dict) and {"value", "low", "high"} <= set(entry)
-
-
 def part_table(split: dict, parts: tuple[str, ...]) -> dict:
     """Return the table of some parts of a split, by class."""
     rows = [
@@ -220,74 +207,21 @@ def training_data(run: dict, split: dict) -> dict:
     )
 
 
-def analyses(runs: list[dict]) -> dict:
-    """Return the numbers, with intervals over groups; seeds stand side by side, for they are no sample."""
-    links, first = [run["links"]["metrics"] for run in runs], runs[0]
-    overall = [name for name, entry in first["test"].items() if is_entry(entry)]
-    seeds = [f"seed {run['seed']}" for run in runs]
-    rows = [
-        [metric_title(name), *[value(name, run["test"].get(name)) for run in runs], over_seeds(name, runs)]
-        for name in overall
-    ]
-    classes = [
-        [name["name"], str(run["seed"]), str(name["images"]), str(name["groups"])]
-        + [with_interval(told) for told in name["values"]]
-        for place in range(len(first["per_class"]["rows"]))
-        for run in runs
-        for name in [run["per_class"]["rows"][place]]
-    ]
-    head = ["Class", "Seed", "Images", "Groups", *first["per_class"]["columns"]]
-    referral = [
-        [
-            str(run["seed"]),
-            percent(run["referral"].get("confidence")),
-            percent(run["referral"].get("coverage")),
-            value("accuracy", run["referral"].get("accuracy_kept")),
-            percent(run["referral"].get("sure_errors_share")),
-        ]
-        for run in runs
-    ]
-    calibration = [
-        [
-            str(run["seed"]),
-            *[decimal(run["test"].get("calibration", {}).get(key)) for key in CALIBRATION.values()],
-        ]
-        for run in runs
-    ]
-    told = f"{first['images']} test images, {first['groups']} groups"
-    return section(
-        "Quantitative analyses",
-        table(f"All classes, {told}", ["Metric", *seeds, "Mean (lowest to highest seed)"], rows, *links),
-        table("Each class against the rest", head, classes, *links),
-        table("Calibration", ["Seed", *CALIBRATION], calibration, *links),
-        table(
-            "Selective prediction",
-            ["Seed", "Confidence asked", "Kept", "Accuracy of those", "Errors over 90 % confidence"],
-            referral,
-            *links,
-        ),
-    )
-
-
-def over_seeds(name: str, runs: list[dict]) -> str:
-    """Return the mean of a metric over seeds, with its lowest and highest; a dash where there is one seed."""
-    known = [(run["test"].get(name) or {}).get("value") for run in runs]
-    known = [number for number in known if is_number(number)]
-    if len(known) < 2:
-        return UNKNOWN
-    return value(name, {"value": fmean(known), "low": min(known), "high": max(known)})
-
-
 def ethics(dataset: dict) -> dict:
     """Return what is known of the people behind the images."""
+    provenance = dict(dataset["provenance"])
     return section(
         "Ethical considerations",
         fact(
             "licence of the data",
-            dict(dataset["provenance"]).get("licence", "not recorded"),
+            provenance.get("licence", "not recorded"),
             dataset["links"]["fetch"],
         ),
-        question("Did the patients consent, and did an ethics committee agree to this use of their images?"),
+        fact("patients", "none: the images were drawn", dataset["links"]["fetch"])
+        if provenance.get("kind") == "phantom"
+        else question(
+            "Did the patients consent, and did an ethics committee agree to this use of their images?"
+        ),
         question("Whom could a wrong answer harm, and how would that be noticed?"),
     )
 
@@ -295,15 +229,12 @@ def ethics(dataset: dict) -> dict:
 def caveats(runs: list[dict], split: dict, dataset: dict, warnings: list[dict]) -> dict:
     """Return what the page warns of."""
     place = f"{split['dataset']}, {split['name']}"
-    places = {
-        place: split["links"],
-        dataset["name"]: [dataset["links"]["audit"], dataset["links"]["inventory"]],
-    }
-    places[f"{split['dataset']}, {runs[0]['model']}"] = [run["links"]["metrics"] for run in runs]
+    places = {place, dataset["name"], f"{split['dataset']}, {runs[0]['model']}"}
+    known = warning_places([dataset], [split], runs)
     return section(
         "Caveats and recommendations",
         *[
-            fact(warning["level"], f"{warning['where']}: {warning['text']}", *places[warning["where"]])
+            fact(warning["level"], f"{warning['where']}: {warning['text']}", *known[warning["where"]])
             for warning in warnings
             if warning["where"] in places
         ],

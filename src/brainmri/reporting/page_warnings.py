@@ -174,6 +174,17 @@ def unsealed_notes(paths: list[Path]) -> list[dict]:
     return [{"level": "note", "where": "artefacts", "text": text + "A change by hand would not be noticed."}]
 
 
+def warning_places(datasets: list[dict], splits: list[dict], runs: list[dict]) -> dict[str, list[dict]]:
+    """Return the artefacts that warnings of each place were drawn from, by their `where`."""
+    places = {
+        dataset["name"]: [dataset["links"][key] for key in ("audit", "inventory")] for dataset in datasets
+    }
+    places |= {place(split): list(split["links"]) for split in splits}
+    for run in runs:
+        places.setdefault(f"{run['dataset']}, {run['model']}", []).append(run["links"]["metrics"])
+    return places
+
+
 def told(cell: dict) -> str:
     """Return a value with its interval in words."""
     return f"{cell['text']}, {cell['range']}" if cell["range"] else cell["text"]
