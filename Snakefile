@@ -40,6 +40,7 @@ from snakemake.utils import min_version
 from brainmri.code import code_of
 from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
+from brainmri.reporting.cards import CHECKLISTS, card_names
 from brainmri.study import Study
 
 min_version("9.27")

@@ -14,6 +14,10 @@ import pyarrow.parquet as pq
 from brainmri import __version__
 from brainmri.errors import BrainmriError
 
+# Where a document and a table keep the digest of what they hold, and those of the files they were made from.
+# These guard against slips and careless edits, not against a forger, who can renew a digest.
+CONTENT_KEY, SOURCES_KEY = "content_sha256", "made_from"
+TABLE_CONTENT_KEY, TABLE_SOURCES_KEY = b"brainmri.content", b"brainmri.made_from"
 READ_BYTES = 2**18
 READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
@@ -69,9 +73,14 @@ def size_and_digest(path: Path | str) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
+def named_digests(paths: Iterable[Path]) -> list[list[str]]:
+    """Return name and SHA-256 of each of some files, sorted."""
+    return sorted([Path(path).name, file_digest(path)] for path in paths)
+
+
 def inputs_digest(paths: Iterable[Path]) -> str:
     """Return one digest for a set of input files: over their names and contents, in any order."""
-    return digest_of(sorted([Path(path).name, file_digest(path)] for path in paths))
+    return digest_of(named_digests(paths))
 
 
 def write_parquet(
@@ -93,19 +102,29 @@ def write_parquet(
     config
         The parameters that shaped the table; their digest is stored as ``brainmri.config``.
     inputs
-        The files it was made from; their digest is stored as ``brainmri.inputs``.
+        The files it was made from; their digest is stored as ``brainmri.inputs``, and each one's as
+        ``brainmri.made_from``. ``brainmri.content`` is the digest of all bytes before the file's footer.
     schema
         The columns' Arrow types; inferred where None. Give it wherever a column can be all null.
     """
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+    sources = named_digests(inputs)
     provenance = {
         "brainmri.version": __version__,
         "brainmri.config": digest_of(config),
-        "brainmri.inputs": inputs_digest(inputs),
+        "brainmri.inputs": digest_of(sources),
+        TABLE_SOURCES_KEY: json.dumps(sources),
     }
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **provenance})
-    with written_atomically(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    with (
+        written_atomically(path) as temporary,
+        temporary.open("wb") as handle,
+        pq.ParquetWriter(handle, table.schema, compression="zstd") as writer,
+    ):
+        writer.write_table(table)
+        handle.flush()
+        # The footer, which this goes into, is written last.
+        writer.add_key_value_metadata({TABLE_CONTENT_KEY: file_digest(temporary)})
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
@@ -126,21 +145,48 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
         ) from error
 
 
-def write_json(document: dict, path: Path) -> None:
-    """Write a JSON document atomically, indented, with keys in the given order."""
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+def write_json(document: dict, path: Path, *, inputs: Iterable[Path] = ()) -> None:
+    """Write a JSON document atomically, indented, with keys in the given order.
+
+    Parameters
+    ----------
+    document
+        What to write; the digest of it is added as ``content_sha256``.
+    path
+        Where to write.
+    inputs
+        Files it was made from; name and digest of each are added as ``made_from``.
+    """
+    sources = named_digests(inputs)
+    document = {key: value for key, value in document.items() if key != CONTENT_KEY}
+    document |= {SOURCES_KEY: sources} if sources else {}
+    # The digest of what will be read: JSON has no tuples and no keys that are numbers.
+    content = digest_of(json.loads(json_text(document)))
     with written_atomically(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(json_text(document | {CONTENT_KEY: content}) + "\n", encoding="utf-8")
+
+
+def json_text(document: dict) -> str:
+    """Return a document as the text that is written."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def read_json(path: Path) -> dict:
-    """Read a JSON document, or say in a sentence why it cannot be read.
+    """Read a JSON document, without the digest of itself, or say in a sentence why it cannot be read.
 
     Raises
     ------
     BrainmriError
         If the file is missing or is not JSON.
     """
+    document = read_whole_json(path)
+    if isinstance(document, dict):
+        document.pop(CONTENT_KEY, None)
+    return document
+
+
+def read_whole_json(path: Path) -> dict:
+    """Read a JSON document with the digest of itself; otherwise as `read_json`."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:

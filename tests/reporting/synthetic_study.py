@@ -24,6 +24,7 @@ CLASSES = ["glioma", "meningioma", "pituitary", "no_tumor"]
 SIZE = 64
 AUDIT_SIZE = 128
 PATIENTS = 80
+WEIGHTS_DIGEST = "abc" * 21 + "d"
 # How far the logit of the true class lies over the others: random splits are to look better.
 SKILL = {
     ("grouped", "small-cnn"): 1.8,
@@ -149,7 +150,8 @@ def write_run(study: Study, run, skill: float, generator: np.random.Generator) -
         table[f"logit_{name}"] = logits[:, index].astype("float32")
         table[f"prob_{name}"] = probabilities[:, index]
     write_parquet(table, folder / "predictions.parquet", config={})
-    write_json({"temperature": 1.2, "referral_confidence": 0.6}, folder / "calibration.json")
+    fitted = {"temperature": 1.2, "referral_confidence": 0.6, "weights_sha256": WEIGHTS_DIGEST}
+    write_json(fitted, folder / "calibration.json")
     evaluate(
         folder / "predictions.parquet",
         folder / "calibration.json",
@@ -172,7 +174,8 @@ def write_run(study: Study, run, skill: float, generator: np.random.Generator) -
     history |= {"seconds": np.full(6, 2.5), "images_per_second": np.full(6, 60.0)}
     write_parquet(pd.DataFrame(history), folder / "history.parquet", config={})
     metadata = {"brainmri_version": "0.1.0", "architecture": run.model, "seed": run.seed, "device": "cpu"}
-    metadata |= {"precision": "fp32", "best_epoch": 6, "parameters": 12345}
+    metadata |= {"precision": "fp32", "best_epoch": 6, "parameters": 12345, "weights_sha256": WEIGHTS_DIGEST}
+    metadata["manifest_sha256"] = file_digest(study.split_folder(run.dataset, run.split) / "manifest.parquet")
     write_json(metadata | {"versions": {"torch": "2.7.0", "timm": "1.0.15"}}, folder / "model.json")
     draw_model(
         run.dataset,

@@ -105,7 +105,7 @@ def test_an_end_that_is_asked_for_comes_after_the_step(blob_files, tmp_path, mon
 
 @pytest.fixture
 def left_in_the_middle(blob_files, tmp_path, monkeypatch):
-    """Return the words of a training that was asked to stop after four steps, and whether its change goes on."""
+    """Leave a training after four steps, and return a function that starts it again with changes."""
     recipe = {
         **RECIPE,
         "epochs": 2,

@@ -2,7 +2,7 @@
 
 RUN = "results/{study}/{dataset}/{split}/{model}/seed{seed}"
 FIGURES = "results/{study}/figures/{dataset}/{split}/{model}/seed{seed}"
-RUN_ARTEFACTS = ["model.json", "history.parquet", "calibration.json", "metrics.json"]
+RUN_ARTEFACTS = ["model.json", "history.parquet", "predictions.parquet", "calibration.json", "metrics.json"]
 # Figures of a data set show its largest packed images.
 SIZE_SHOWN = max(study.image_sizes())
 # The sheets of copies that `draw_audit` draws.
@@ -244,6 +244,7 @@ rule report:
                 "inventory.parquet",
                 "audit.json",
                 "duplicates.parquet",
+                "groups.parquet",
                 f"crops_{SIZE_SHOWN}.parquet",
             ],
         ),
@@ -282,11 +283,15 @@ rule report:
         comparison=[study.folder / "comparison.parquet", study.folder / "figures" / "comparison.svg"],
         code=code_of("brainmri.reporting.report"),
     output:
-        report(
+        page=report(
             "results/{study}/report/index.html",
             caption="../report/page.rst",
             category="Page",
             labels={"figure": "the whole report on one page"},
+        ),
+        cards=expand(
+            "results/{{study}}/report/cards/{name}",
+            name=[*card_names(study), *[f"{name}.md" for name in CHECKLISTS]],
         ),
     log:
         "logs/{study}/report.log",
@@ -304,6 +309,6 @@ rule report:
             }
         ),
     message:
-        "Write the report: {output}"
+        "Write the report: {output.page}"
     shell:
-        "brainmri report --study {params.study:q} --output {output:q} &> {log:q}"
+        "brainmri report --study {params.study:q} --output {output.page:q} &> {log:q}"

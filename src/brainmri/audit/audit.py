@@ -95,7 +95,8 @@ def audit(
         others = joined(pairs.iloc[:0], others)
         write_parquet(others, rejected, config=config, inputs=inputs, schema=DUPLICATES_SCHEMA)
     document = leak_counts(usable, pairs, grouped, weakest, kinds)
-    write_json(document | shortcut_counts(inventory, grouped, images), output)
+    document |= shortcut_counts(inventory, grouped, images)
+    write_json(document, output, inputs=[inventory, duplicates, groups])
 
 
 def usable_images(inventory: Path) -> pd.DataFrame:

@@ -99,7 +99,8 @@ def pool(
         # A column that only an empty table had is empty.
         table = table.assign(**{name: None for name in schema.names if name not in table})
         write_parquet(table, path, config=config, inputs=inputs, schema=schema)
-    write_json(counts | shortcut_counts(inventory, grouped, None), output)
+    counts |= shortcut_counts(inventory, grouped, None)
+    write_json(counts, output, inputs=[inventory, pairs, groups])
     write_json(record_of(dataset, members, files, [read_json(path) for path in records]), record)
 
 

@@ -83,7 +83,7 @@ def evaluate(
     for part in PARTS:
         if len(parts[part].truth):
             document[part] = part_metrics(parts[part], class_names, fitted, resamples, seed)
-    write_json(document, output)
+    write_json(document, output, inputs=[predictions, calibration])
 
 
 def part_metrics(part: Predictions, class_names: list[str], fitted: dict, resamples: int, seed: int) -> dict:

@@ -89,7 +89,7 @@ def predict_split(
         inputs=[manifest, images, model],
         schema=predictions_schema(class_names),
     )
-    write_json({**fitted, "weights_sha256": file_digest(model)}, calibration)
+    write_json({**fitted, "weights_sha256": file_digest(model)}, calibration, inputs=[manifest])
 
 
 def judged_rows(manifest: Path, class_names: list[str], stored: int) -> pd.DataFrame:

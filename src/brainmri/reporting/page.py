@@ -17,7 +17,7 @@ from brainmri.reporting.page_comparison import best_leak_free, comparison_rows, 
 from brainmri.reporting.page_data import dataset_context, split_context
 from brainmri.reporting.page_models import run_context
 from brainmri.reporting.page_overlap import overlap_rows
-from brainmri.reporting.page_warnings import warnings_of
+from brainmri.reporting.page_warnings import warning_places, warnings_of
 from brainmri.reporting.style import class_title
 from brainmri.study import Study
 
@@ -64,6 +64,7 @@ def page_context(study: Study, folder: Path) -> dict:
         "tables": tables,
         "best": [best for table in tables if (best := best_leak_free(table, splits, runs))],
         "warnings": warnings_of(datasets, splits, runs, claims),
+        "places": warning_places(datasets, splits, runs),
         "comparison": {
             "rows": comparison_rows(runs, splits),
             "figure": artefacts.figure(figure, alt),

@@ -82,7 +82,9 @@ def copies_context(study: Study, dataset: str, artefacts: Artefacts) -> dict:
         "conflicts": [conflict_row(row) for _, row in conflicts.head(CONFLICTS_SHOWN).iterrows()],
         "conflicts_left": max(0, len(conflicts) - CONFLICTS_SHOWN),
         "sheets": sheets,
-        "links": [artefacts.link(folder / name) for name in ("audit.json", "duplicates.parquet")],
+        "links": [
+            artefacts.link(folder / name) for name in ("audit.json", "duplicates.parquet", "groups.parquet")
+        ],
     }
 
 

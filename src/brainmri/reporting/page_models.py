@@ -32,7 +32,7 @@ def run_context(study: Study, run: Run, artefacts: Artefacts) -> dict:
     artefacts
         Collects the files that are shown.
     """
-    names = ("metrics.json", "history.parquet", "calibration.json", "model.json")
+    names = ("metrics.json", "history.parquet", "calibration.json", "model.json", "predictions.parquet")
     paths = {name: run.folder / name for name in names}
     metrics, metadata = read_json(paths["metrics.json"]), read_json(paths["model.json"])
     history, test = read_parquet(paths["history.parquet"]), metrics.get("test") or {}
@@ -44,6 +44,7 @@ def run_context(study: Study, run: Run, artefacts: Artefacts) -> dict:
         "protocol": study.splits[run.split].get("protocol", run.split),
         "title": f"{run.model}, seed {run.seed}",
         "anchor": "run-" + "-".join(run.place.parts),
+        "intervals": metrics.get("intervals") or {},
         "images": test.get("n_images"),
         "groups": test.get("n_groups"),
         "test": test,

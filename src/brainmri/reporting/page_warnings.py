@@ -1,11 +1,14 @@
 """What a reader must know before believing a number: the warnings at the top of the page."""
 
+from pathlib import Path
+
 from brainmri.reporting.numbers import is_number, percent
 from brainmri.reporting.page_claims import LEAKS, MISSED
 from brainmri.reporting.style import class_title
 
 ALARM_FROM = 0.99
 FEW_GROUPS = 30
+UNSEALED_TOLD = 3
 # How far file metadata may beat the most frequent class before a reader is warned.
 TELLING_METADATA = 0.1
 # The audit can look for more than equal files; what it did not look for, it did not find.
@@ -159,6 +162,27 @@ def claim_warnings(claim: dict) -> list[dict]:
             f"tests on images known from training, and not where it is leak-free ({told(claim['free'])})."
         )
     return [{"level": "warning", "where": f"{claim['dataset']}, {claim['model']}", "text": text}]
+
+
+def unsealed_notes(paths: list[Path]) -> list[dict]:
+    """Return a note where files hold no digest of themselves, so that a change by hand would go unnoticed."""
+    if not paths:
+        return []
+    named = ", ".join(str(path) for path in paths[:UNSEALED_TOLD])
+    more = f" and {len(paths) - UNSEALED_TOLD} more" if len(paths) > UNSEALED_TOLD else ""
+    text = f"Written by an earlier version, without a digest of the content: {named}{more}. "
+    return [{"level": "note", "where": "artefacts", "text": text + "A change by hand would not be noticed."}]
+
+
+def warning_places(datasets: list[dict], splits: list[dict], runs: list[dict]) -> dict[str, list[dict]]:
+    """Return the artefacts that warnings of each place were drawn from, by their `where`."""
+    places = {
+        dataset["name"]: [dataset["links"][key] for key in ("audit", "inventory")] for dataset in datasets
+    }
+    places |= {place(split): list(split["links"]) for split in splits}
+    for run in runs:
+        places.setdefault(f"{run['dataset']}, {run['model']}", []).append(run["links"]["metrics"])
+    return places
 
 
 def told(cell: dict) -> str:

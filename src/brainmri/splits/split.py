@@ -75,7 +75,7 @@ def split(
         inputs=[inventory, groups],
         schema=MANIFEST_SCHEMA,
     )
-    write_json(found, output.with_name("split.json") if summary is None else summary)
+    write_json(found, output.with_name("split.json") if summary is None else summary, inputs=[output])
 
 
 def candidates(

@@ -1,0 +1,216 @@
+"""Answers to checklists about data, splits and what leaks."""
+
+from brainmri.reporting.numbers import flattened
+from brainmri.reporting.words import joined
+from brainmri.study import Study
+
+
+def answer(text: str, *links: dict) -> dict:
+    """Return an answer: a text, and the artefacts that it is known from."""
+    return {"text": text, "links": list(links)}
+
+
+def listed(texts: list[str]) -> str:
+    """Return texts as one, each ended by a full stop."""
+    return " ".join(f"{text.rstrip('.')}." for text in texts if text)
+
+
+def data_answers(study: Study, context: dict) -> dict[str, dict | None]:
+    """Return what inventories, audits and manifests answer; None where they do not."""
+    datasets, splits, audits = context["datasets"], context["splits"], context["audits"]
+    inventories = [dataset["links"]["inventory"] for dataset in datasets]
+    manifests = [split["links"][0] for split in splits]
+    classes = ", ".join(context["class_names"])
+    drawn = {name for name in study.datasets if "phantom" in (study.datasets[name].get("source") or {})}
+    real = [dataset for dataset in datasets if dataset["name"] not in drawn]
+    return {
+        "sources": answer(
+            listed([f"{dataset['name']}: {origin(dataset)}" for dataset in datasets]),
+            *[dataset["links"]["fetch"] for dataset in datasets],
+        ),
+        "design": answer(
+            "Retrospective: the images existed before the study, which took no new ones.",
+            *[dataset["links"]["fetch"] for dataset in real],
+        )
+        if real
+        else answer(
+            "Neither: the images were drawn, not taken of people.", *[d["links"]["fetch"] for d in datasets]
+        ),
+        "eligibility": answer(
+            listed([f"{d['name']}: {d['usable']} of {d['files']} files are usable images" for d in datasets]),
+            *inventories,
+        ),
+        "preprocessing": answer(
+            listed(
+                [
+                    f"{dataset['name']}: decoded to gray, cropped ({crop_words(study, dataset['name'])}), "
+                    "resized to "
+                    f"a square; {dataset['fallbacks']} of {dataset['crops']} images kept whole"
+                    for dataset in datasets
+                ]
+            ),
+            *[dataset["links"]["crops"] for dataset in datasets],
+        ),
+        "quality": answer(listed([quality_words(dataset) for dataset in datasets]), *inventories),
+        "subsets": answer(listed([split_words(split) for split in splits]), *manifests),
+        "missing": answer(
+            "Files that cannot be decoded or have no label of the study are left out, and nothing is "
+            "imputed. " + listed([excluded_words(split) for split in splits]),
+            *manifests,
+        ),
+        "labels": answer(
+            f"Labels ({classes}) are those of the source's folders, taken over unchanged, for training and "
+            "test "
+            "alike.",
+            *inventories,
+        ),
+        "conflicts": conflict_answer(audits),
+        "partitions": answer(listed([parts_words(split) for split in splits]), *manifests),
+        "disjoint": answer(listed([leak_words(split, datasets) for split in splits]), *manifests),
+        "sizes": answer(
+            "No size was aimed at: all images that a split admits are used. "
+            + listed([test_words(split) for split in splits]),
+            *manifests,
+        ),
+        "shortcuts": answer(
+            listed([audit["shortcut"]["text"] for audit in audits if audit["shortcut"]]),
+            *[audit["links"][0] for audit in audits if audit["shortcut"]],
+        ),
+        "overlap": answer(
+            listed([overlap_words(row) for row in context["overlaps"]]),
+            *[row["link"] for row in context["overlaps"]],
+        ),
+        "flow": answer(
+            listed([f"{d['name']}: {d['files']} files, {d['usable']} usable" for d in datasets])
+            + " "
+            + listed([words(split) for split in splits for words in (parts_words, excluded_words)]),
+            *inventories,
+            *manifests,
+        ),
+        "classes": answer(listed([class_words(split) for split in splits]), *manifests),
+        "counts": answer(listed([class_words(split) for split in splits]), *manifests),
+        "clusters": answer(
+            "Images of one patient and copies of one picture form a group; whole groups are resampled for "
+            "every "
+            "interval.",
+            *manifests,
+        ),
+        "difference": answer(
+            listed([f"{place(split)}: the test part is {tested(split)}" for split in splits])
+            + " "
+            + listed([class_words(split) for split in splits]),
+            *manifests,
+        ),
+    }
+
+
+def origin(dataset: dict) -> str:
+    """Return where a data set came from, in words."""
+    wanted = ("kind", "version", "licence", "archive_sha256", "files_sha256")
+    pairs = [
+        (name, text)
+        for name, text in dataset["provenance"]
+        if name in wanted or name.split(".")[0] == "source"
+    ]
+    return joined(pairs) or "not recorded"
+
+
+def crop_words(study: Study, dataset: str) -> str:
+    """Return how a data set's images are cropped, as configured."""
+    return joined(flattened(study.datasets[dataset].get("crop") or {})) or "by default"
+
+
+def quality_words(dataset: dict) -> str:
+    """Return what was found odd in a data set's files."""
+    odd = ", ".join(f"{row['count']} {row['kind']}" for row in dataset["quality"]["rows"])
+    return f"{dataset['name']}: every file was opened and checked; {odd or 'none is odd'}"
+
+
+def place(split: dict) -> str:
+    """Return how a split is named."""
+    return f"{split['dataset']}, {split['name']}"
+
+
+def split_words(split: dict) -> str:
+    """Return how a split was drawn, as configured."""
+    return f"{place(split)}: {joined(split['settings'])}"
+
+
+def excluded_words(split: dict) -> str:
+    """Return what was left out of a split, and why."""
+    reasons = "; ".join(f"{row['count']} {row['reason']}" for row in split["excluded"])
+    return f"Left out of {place(split)}: {reasons or 'none'}"
+
+
+def parts_words(split: dict) -> str:
+    """Return the size of each part of a split."""
+    parts = ", ".join(
+        f"{part['title']} {part['images']} images of {part['groups']} groups"
+        for part in split["parts"]
+        if part["name"] != "excluded"
+    )
+    return f"{place(split)} (protocol {split['protocol']}): {parts}"
+
+
+def test_words(split: dict) -> str:
+    """Return the size of a split's test part."""
+    parts = [
+        f"{part['images']} images of {part['groups']} groups"
+        for part in split["parts"]
+        if part["name"] == "test"
+    ]
+    return f"{place(split)}: {', '.join(parts) or 'none'} to test on"
+
+
+def class_words(split: dict) -> str:
+    """Return how many images of each class each part of a split has."""
+    parts = []
+    for part in split["parts"]:
+        if part["name"] == "excluded":
+            continue
+        counts = ", ".join(
+            f"{name} {cell['count']}"
+            for name, cell in zip(split["class_names"], part["classes"], strict=True)
+        )
+        parts.append(f"{part['title']} {counts}")
+    return f"{place(split)}: {'; '.join(parts)}"
+
+
+def leak_words(split: dict, datasets: list[dict]) -> str:
+    """Return at which level the parts of a split are disjoint, as counted from the manifest."""
+    leak = split["leakage"]
+    patients = next(dataset["patients"] for dataset in datasets if dataset["name"] == split["dataset"])
+    level = "patients and copies" if patients else "copies alone, as patients are not known"
+    if leak["free"]:
+        return f"{place(split)}: no test image shares a group with training or validation; groups are {level}"
+    return (
+        f"{place(split)}: not disjoint; {leak['test_in_train']} of {leak['test']} test images "
+        f"({leak['test_in_train_share']}) share a group with training, {leak['test_in_val']} with "
+        "validation; groups "
+        f"are {level}"
+    )
+
+
+def tested(split: dict) -> str:
+    """Return where the test part of a split comes from."""
+    return {
+        "leave_one_out": "another data set than those trained on",
+        "published": "the source's own, of the same collection",
+        "published_clean": "the source's own without copies, of the same collection",
+    }.get(split["protocol"], "drawn from the same collection, so setting and criteria are the same")
+
+
+def overlap_words(row: dict) -> str:
+    """Return how many images two data sets share."""
+    return (
+        f"{row['copies']} of {row['images']} images of {row['name']} are copies of images of {row['other']}"
+    )
+
+
+def conflict_answer(audits: list[dict]) -> dict | None:
+    """Return how many copies carry two labels, a sign of how sure labels are."""
+    known = [audit for audit in audits if audit["label_conflicts"] is not None]
+    texts = [
+        f"{audit['name']}: {audit['label_conflicts']} images have a copy of another label" for audit in known
+    ]
+    return answer(listed(texts), *[audit["links"][0] for audit in known])

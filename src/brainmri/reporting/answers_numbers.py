@@ -1,0 +1,115 @@
+"""Answers to checklists that are numbers: how well models do, what leaks, where they err."""
+
+from brainmri.reporting.answers_data import answer, listed
+from brainmri.reporting.numbers import percent
+from brainmri.reporting.words import with_interval
+from brainmri.study import Study
+
+OUTSIDE = "leave_one_out"
+DIAGNOSTIC = ("recall (sensitivity)", "specificity")
+
+
+def number_answers(study: Study, context: dict) -> dict[str, dict | None]:
+    """Return what metrics and the comparison answer; None where they do not."""
+    runs, tables, best, link = (
+        context["runs"],
+        context["tables"],
+        context["best"],
+        context["comparison"]["link"],
+    )
+    performance = answer(f"{listed(table_words(tables))} {all_numbers(study)}", link)
+    return {
+        "internal": performance,
+        "performance": performance,
+        "leakage": answer(listed(leakage_words(tables)), link),
+        "external": external(context["splits"], tables, link),
+        "per_class": per_class(best, runs),
+        "failures": failures(best, runs),
+    }
+
+
+def table_words(tables: list[dict]) -> list[str]:
+    """Return accuracy and macro-F1 of every model under the leak-free split, else under all."""
+    return [
+        f"{table['dataset']}, {column['name']} ({'leak-free' if column['leakage']['free'] else 'leaks'}; "
+        f"{column['images']} images, {column['groups']} groups), {row['model']}: accuracy "
+        f"{with_interval(cell['accuracy'])}, macro-F1 {with_interval(cell['macro_f1'])}"
+        for table in tables
+        for row in table["rows"]
+        for column, cell in zip(table["columns"], row["cells"], strict=True)
+        if table["base"] in (None, column["name"])
+    ]
+
+
+def all_numbers(study: Study) -> str:
+    """Return what the numbers are over seeds, and where all of them stand."""
+    means = f"Means over {len(study.seeds)} seeds, from the lowest low to the highest high. "
+    return (means if len(study.seeds) > 1 else "") + "The table has every protocol."
+
+
+def leakage_words(tables: list[dict]) -> list[str]:
+    """Return how far each leaking accuracy lies from the leak-free one."""
+    return [
+        f"{table['dataset']}, {row['model']}: accuracy under {column['name']}, which leaks, less that under "
+        f"{table['base']}: {100 * cell['accuracy_difference']:+.1f} points".replace("-", "−")
+        for table in tables
+        for row in table["rows"]
+        for column, cell in zip(table["columns"], row["cells"], strict=True)
+        if not column["leakage"]["free"] and cell["accuracy_difference"] is not None
+    ]
+
+
+def external(splits: list[dict], tables: list[dict], link: dict) -> dict | None:
+    """Return the numbers of tests on a data set that was not trained on; None where there are none."""
+    outside = {(split["dataset"], split["name"]) for split in splits if split["protocol"] == OUTSIDE}
+    told = [
+        f"Trained on the rest of {table['dataset']}, tested on another set ({column['name']}), "
+        f"{row['model']}: accuracy "
+        f"{with_interval(cell['accuracy'])}, macro-F1 {with_interval(cell['macro_f1'])}"
+        for table in tables
+        for row in table["rows"]
+        for column, cell in zip(table["columns"], row["cells"], strict=True)
+        if (table["dataset"], column["name"]) in outside
+    ]
+    return answer(listed(told), link) if told else None
+
+
+def of_best(best: list[dict], runs: list[dict]) -> list[tuple[dict, dict]]:
+    """Return each data set's best leak-free model, with its first training."""
+    return [(leader, next(run for run in runs if run["anchor"] == leader["anchor"])) for leader in best]
+
+
+def per_class(best: list[dict], runs: list[dict]) -> dict | None:
+    """Return sensitivity and specificity of each class, of the best leak-free models."""
+    told, links = [], []
+    for leader, run in of_best(best, runs):
+        places = [
+            run["per_class"]["columns"].index(name)
+            for name in DIAGNOSTIC
+            if name in run["per_class"]["columns"]
+        ]
+        for row in run["per_class"]["rows"]:
+            values = ", ".join(
+                f"{run['per_class']['columns'][place]} {with_interval(row['values'][place])}"
+                for place in places
+            )
+            told.append(f"{leader['dataset']}, {leader['split']}, {run['title']}, {row['name']}: {values}")
+        links.append(run["links"]["metrics"])
+    return answer(listed(told), *links) if told else None
+
+
+def failures(best: list[dict], runs: list[dict]) -> dict | None:
+    """Return how many errors the best leak-free models make, and how sure they are of them."""
+    told, links = [], []
+    for leader, run in of_best(best, runs):
+        counts = (run["test"].get("confusion_matrix") or {}).get("counts") or []
+        wrong = sum(sum(row) for row in counts) - sum(row[place] for place, row in enumerate(counts))
+        sure = percent(run["referral"].get("sure_errors_share"))
+        told.append(
+            f"{leader['dataset']}, {leader['split']}, {run['title']}: {wrong} of {run['images']} test images "
+            "are "
+            f"wrong, of these {sure} with a confidence over 90 %; the gallery shows those of which it was "
+            "surest"
+        )
+        links += [run["links"]["metrics"], run["links"]["predictions"]]
+    return answer(listed(told), *links) if told else None

@@ -1,0 +1,78 @@
+"""The numbers of a model card: each with its interval over groups, seeds side by side."""
+
+from statistics import fmean
+
+from brainmri.reporting.cards import section, table
+from brainmri.reporting.numbers import UNKNOWN, decimal, is_number, metric_title, percent
+from brainmri.reporting.words import value, with_interval
+
+CALIBRATION = {
+    "Temperature": "temperature",
+    "Calibration error before": "ece_before",
+    "Calibration error after": "ece_after",
+    "Brier before": "brier_before",
+    "Brier after": "brier_after",
+}
+
+
+def is_entry(entry) -> bool:
+    """Tell whether an entry of metrics.json is a metric with an interval."""
+    return isinstance(entry, dict) and {"value", "low", "high"} <= set(entry)
+
+
+def analyses(runs: list[dict]) -> dict:
+    """Return the numbers, with intervals over groups; seeds stand side by side, for they are no sample."""
+    links, first = [run["links"]["metrics"] for run in runs], runs[0]
+    overall = [name for name, entry in first["test"].items() if is_entry(entry)]
+    seeds = [f"seed {run['seed']}" for run in runs]
+    rows = [
+        [metric_title(name), *[value(name, run["test"].get(name)) for run in runs], over_seeds(name, runs)]
+        for name in overall
+    ]
+    classes = [
+        [name["name"], str(run["seed"]), str(name["images"]), str(name["groups"])]
+        + [with_interval(told) for told in name["values"]]
+        for place in range(len(first["per_class"]["rows"]))
+        for run in runs
+        for name in [run["per_class"]["rows"][place]]
+    ]
+    head = ["Class", "Seed", "Images", "Groups", *first["per_class"]["columns"]]
+    referral = [
+        [
+            str(run["seed"]),
+            percent(run["referral"].get("confidence")),
+            percent(run["referral"].get("coverage")),
+            value("accuracy", run["referral"].get("accuracy_kept")),
+            percent(run["referral"].get("sure_errors_share")),
+        ]
+        for run in runs
+    ]
+    calibration = [
+        [
+            str(run["seed"]),
+            *[decimal(run["test"].get("calibration", {}).get(key)) for key in CALIBRATION.values()],
+        ]
+        for run in runs
+    ]
+    told = f"{first['images']} test images, {first['groups']} groups"
+    return section(
+        "Quantitative analyses",
+        table(f"All classes, {told}", ["Metric", *seeds, "Mean (lowest to highest seed)"], rows, *links),
+        table("Each class against the rest", head, classes, *links),
+        table("Calibration", ["Seed", *CALIBRATION], calibration, *links),
+        table(
+            "Selective prediction",
+            ["Seed", "Confidence asked", "Kept", "Accuracy of those", "Errors over 90 % confidence"],
+            referral,
+            *links,
+        ),
+    )
+
+
+def over_seeds(name: str, runs: list[dict]) -> str:
+    """Return the mean of a metric over seeds, with its lowest and highest; a dash where there is one seed."""
+    known = [(run["test"].get(name) or {}).get("value") for run in runs]
+    known = [number for number in known if is_number(number)]
+    if len(known) < 2:
+        return UNKNOWN
+    return value(name, {"value": fmean(known), "low": min(known), "high": max(known)})
