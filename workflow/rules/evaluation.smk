@@ -50,12 +50,19 @@ rule evaluate:
 rule compare:
     input:
         metrics=[run.folder / "metrics.json" for run in study.runs()],
+        predictions=[run.folder / "predictions.parquet" for run in study.runs()],
         code=code_of("brainmri.evaluation.compare"),
     output:
-        "results/{study}/comparison.parquet",
+        comparison="results/{study}/comparison.parquet",
+        pairs="results/{study}/pairs.parquet",
+        leakage="results/{study}/leakage.parquet",
     log:
         "logs/{study}/compare.log",
+    params:
+        resamples=config["resamples"],
     message:
         "Compare all models and protocols"
     shell:
-        "brainmri compare --metrics {input.metrics:q} --output {output:q} &> {log:q}"
+        "brainmri compare --metrics {input.metrics:q} --predictions {input.predictions:q}"
+        " --resamples {params.resamples} --output {output.comparison:q} --pairs {output.pairs:q}"
+        " --leakage {output.leakage:q} &> {log:q}"
