@@ -15,6 +15,7 @@
 #   train            workflow/rules/training.smk    src/brainmri/training/train.py
 #   predict_split    workflow/rules/evaluation.smk  src/brainmri/evaluation/predict_split.py
 #   evaluate         workflow/rules/evaluation.smk  src/brainmri/evaluation/evaluate.py
+#   baselines        workflow/rules/evaluation.smk  src/brainmri/evaluation/baselines.py
 #   compare          workflow/rules/evaluation.smk  src/brainmri/evaluation/compare.py
 #   draw_dataset     workflow/rules/reporting.smk   src/brainmri/reporting/draw_dataset.py
 #   draw_audit       workflow/rules/reporting.smk   src/brainmri/reporting/draw_audit.py

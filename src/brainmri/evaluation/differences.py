@@ -63,7 +63,7 @@ def group_counts(
 
 
 def resampled_together(
-    counts: np.ndarray, strata: np.ndarray, resamples: int, seed: int
+    counts: np.ndarray, strata: np.ndarray, resamples: int, seed: int, names: tuple[str, ...] = DIFFERENCES
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return the metrics of every contender, as observed and in each resample of the same groups.
 
@@ -77,6 +77,8 @@ def resampled_together(
         How many to draw.
     seed
         Of the draws.
+    names
+        The metrics, of those in `metrics.OVERALL_METRICS`.
 
     Returns
     -------
@@ -90,11 +92,11 @@ def resampled_together(
 
     def metrics(weights: np.ndarray) -> dict[str, np.ndarray]:
         found = overall_metrics((weights @ flat).reshape(len(weights), *shape))
-        return {name: found[name] for name in DIFFERENCES}
+        return {name: found[name] for name in names}
 
     values = {name: value[0] for name, value in metrics(np.ones((1, groups))).items()}
     chunks = [metrics(weights) for weights in resampled_weights(strata, resamples, seed)]
-    return values, {name: np.concatenate([chunk[name] for chunk in chunks]) for name in DIFFERENCES}
+    return values, {name: np.concatenate([chunk[name] for chunk in chunks]) for name in names}
 
 
 def correlations(resampled: np.ndarray) -> np.ndarray:
