@@ -16,6 +16,7 @@
 #   predict_split    workflow/rules/evaluation.smk  src/brainmri/evaluation/predict_split.py
 #   evaluate         workflow/rules/evaluation.smk  src/brainmri/evaluation/evaluate.py
 #   explain          workflow/rules/evaluation.smk  src/brainmri/evaluation/explain.py
+#   baselines        workflow/rules/evaluation.smk  src/brainmri/evaluation/baselines.py
 #   compare          workflow/rules/evaluation.smk  src/brainmri/evaluation/compare.py
 #   draw_dataset     workflow/rules/reporting.smk   src/brainmri/reporting/draw_dataset.py
 #   draw_audit       workflow/rules/reporting.smk   src/brainmri/reporting/draw_audit.py
@@ -44,7 +45,6 @@ from brainmri.reporting.cards import CHECKLISTS, card_names
 from brainmri.study import Study
 
 min_version("9.27")
-
 
 # A configuration given with --configfile replaces the default study; --config alone changes keys of it.
 if "study" not in config:

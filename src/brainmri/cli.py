@@ -35,6 +35,7 @@ COMMANDS = {
     ),
     "evaluate": ("brainmri.evaluation.evaluate", "evaluate", "metrics with intervals"),
     "explain": ("brainmri.evaluation.explain", "explain", "maps of where a model looks, and their checks"),
+    "baselines": ("brainmri.evaluation.baselines", "baselines", "what is scored without a model"),
     "compare": ("brainmri.evaluation.compare", "compare", "one table of all models and protocols"),
     "draw_dataset": ("brainmri.reporting.draw_dataset", "draw_dataset", "figures of a data set"),
     "draw_audit": ("brainmri.reporting.draw_audit", "draw_audit", "sheets of copies, side by side"),

@@ -86,15 +86,47 @@ rule explain:
         " --table {output.table:q} --summary {output.summary:q} &> {log:q}"
 
 
+rule baselines:
+    input:
+        manifest="results/{study}/{dataset}/{split}/manifest.parquet",
+        inventory="data/{dataset}/inventory.parquet",
+        images=f"data/{{dataset}}/whole_{AUDIT_SIZE}.npy",
+        code=code_of("brainmri.evaluation.baselines"),
+    output:
+        metrics="results/{study}/{dataset}/{split}/baselines.json",
+        predictions="results/{study}/{dataset}/{split}/baselines.parquet",
+    log:
+        "logs/{study}/baselines/{dataset}-{split}.log",
+    params:
+        protocol=lambda wildcards: config["splits"][wildcards.split]["protocol"],
+        resamples=config["resamples"],
+    message:
+        "Judge the baselines on {wildcards.dataset}, {wildcards.split}"
+    shell:
+        "brainmri baselines --manifest {input.manifest:q} --inventory {input.inventory:q}"
+        " --images {input.images:q} --dataset {wildcards.dataset} --split {wildcards.split}"
+        " --protocol {params.protocol} --resamples {params.resamples} --output {output.metrics:q}"
+        " --predictions {output.predictions:q} &> {log:q}"
+
+
 rule compare:
     input:
         metrics=[run.folder / "metrics.json" for run in study.runs()],
+        predictions=[run.folder / "predictions.parquet" for run in study.runs()],
+        baselines=[study.split_folder(*place) / "baselines.parquet" for place in study.dataset_splits()],
         code=code_of("brainmri.evaluation.compare"),
     output:
-        "results/{study}/comparison.parquet",
+        comparison="results/{study}/comparison.parquet",
+        pairs="results/{study}/pairs.parquet",
+        leakage="results/{study}/leakage.parquet",
     log:
         "logs/{study}/compare.log",
+    params:
+        resamples=config["resamples"],
     message:
         "Compare all models and protocols"
     shell:
-        "brainmri compare --metrics {input.metrics:q} --output {output:q} &> {log:q}"
+        "brainmri compare --metrics {input.metrics:q} --predictions {input.predictions:q}"
+        " --baselines {input.baselines:q} --resamples {params.resamples}"
+        " --output {output.comparison:q} --pairs {output.pairs:q}"
+        " --leakage {output.leakage:q} &> {log:q}"

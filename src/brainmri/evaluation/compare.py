@@ -1,4 +1,4 @@
-"""The stage `compare`: one table of all data sets, splits, models and seeds."""
+"""The stage `compare`: one table of all trainings, one of pairs of models, one of pairs of protocols."""
 
 from pathlib import Path
 
@@ -7,8 +7,11 @@ import pyarrow as pa
 
 from brainmri.artefacts import read_json, write_parquet
 from brainmri.errors import BrainmriError
+from brainmri.evaluation.leakage import LEAKAGE_SCHEMA, leakage_table
 from brainmri.evaluation.metrics import OVERALL_METRICS
+from brainmri.evaluation.paired import PAIRS_SCHEMA, pairs_table
 from brainmri.evaluation.predictions import PARTS
+from brainmri.evaluation.tested import read_tested
 
 IDENTITY = ("dataset", "split", "protocol", "model", "seed")
 METRICS = (*OVERALL_METRICS, "macro_auroc", "macro_average_precision", "log_loss", "brier")
@@ -26,23 +29,68 @@ COMPARISON_SCHEMA = pa.schema(
 )
 
 
-def compare(metrics: list[Path], output: Path) -> None:
-    """Write one row for each part (val, test) of each training, sorted by what was trained.
+def compare(
+    metrics: list[Path],
+    output: Path,
+    predictions: list[Path] | None = None,
+    baselines: list[Path] | None = None,
+    pairs: Path | None = None,
+    leakage: Path | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> None:
+    """Compare all trainings: their metrics, models with each other, and protocols with each other.
 
     Parameters
     ----------
     metrics
         The ``metrics.json`` of each training.
     output
-        Where to write ``comparison.parquet``.
+        Where to write ``comparison.parquet``: a row for each part (val, test) of each training, sorted by
+        what was trained.
+    predictions
+        The ``predictions.parquet`` of each training, in the order of `metrics`; for `pairs` and `leakage`.
+    baselines
+        The ``baselines.parquet`` of splits, which `pairs` compares the models with.
+    pairs
+        Where to write ``pairs.parquet``: a row for every two models of a split, and for each model and
+        baseline.
+    leakage
+        Where to write ``leakage.parquet``: a row for each model under a protocol that leaks and one that
+        does not.
+    resamples
+        Number of bootstrap resamples, at least 100.
+    seed
+        Of the resampling.
 
     Raises
     ------
     BrainmriError
-        If a file is not what `evaluate` writes, or two are of the same training.
+        If a file is not what its stage writes, two are of the same training, or they do not fit together.
     """
     if not metrics:
         raise BrainmriError("There is nothing to compare: name at least one metrics.json.")
+    if resamples < 100:
+        raise BrainmriError(f"resamples is {resamples}: must be at least 100 (2000 is a good number).")
+    if (pairs or leakage) and not predictions:
+        raise BrainmriError("Pairs and leakage are told from predictions: name those of each training.")
+    table = metrics_table(metrics)
+    # All is computed before anything is written: no table is left beside an older one.
+    documents = [(table, output, COMPARISON_SCHEMA, metrics)]
+    if pairs or leakage:
+        inputs = [*metrics, *predictions, *(baselines or [])]
+        tested = read_tested(metrics, predictions, baselines or [])
+        if pairs:
+            documents.append((pairs_table(tested, resamples, seed), pairs, PAIRS_SCHEMA, inputs))
+        if leakage:
+            documents.append((leakage_table(tested, resamples, seed), leakage, LEAKAGE_SCHEMA, inputs))
+    for frame, path, schema, inputs in documents:
+        config = {} if path == output else {"resamples": resamples, "seed": seed}
+        write_parquet(frame, path, config=config, inputs=inputs, schema=schema)
+
+
+def metrics_table(metrics: list[Path]) -> pd.DataFrame:
+    """Return the rows of ``comparison.parquet``."""
     rows, seen = [], {}
     for path in metrics:
         document = read_json(path)
@@ -58,8 +106,7 @@ def compare(metrics: list[Path], output: Path) -> None:
         except (KeyError, TypeError, AttributeError) as error:
             raise BrainmriError(f"{path} lacks {error}: run evaluate again.") from error
     table = pd.DataFrame(rows, columns=COMPARISON_SCHEMA.names)
-    table = table.sort_values([*IDENTITY, "part"], ignore_index=True)
-    write_parquet(table, output, config={}, inputs=metrics, schema=COMPARISON_SCHEMA)
+    return table.sort_values([*IDENTITY, "part"], ignore_index=True)
 
 
 def part_row(part: dict) -> dict[str, float | None]:

@@ -1,0 +1,163 @@
+"""leakage.parquet: how much of a protocol's number goes when the leak does."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+from tested_study import NAMES, images_of, write_tested, wrong_at
+
+from brainmri.artefacts import read_json, read_parquet, write_json
+from brainmri.cli import main
+from brainmri.errors import BrainmriError
+from brainmri.evaluation.bootstrap import resampled_weights
+from brainmri.evaluation.evaluate import evaluate
+from brainmri.evaluation.leakage import LEAKAGE_SCHEMA, drawn_together, leakage_table
+from brainmri.evaluation.tested import JudgedSplit, read_tested
+
+PUBLISHED, GROUPED = images_of(40), images_of(40, start=20)
+CLEAN = PUBLISHED[PUBLISHED["group_id"] >= "g020"].reset_index(drop=True)
+
+
+def table_of(files, resamples=200):
+    metrics, predictions = zip(*files, strict=True)
+    return leakage_table(read_tested(list(metrics), list(predictions), []), resamples, seed=0)
+
+
+def test_a_row_tells_both_numbers_their_difference_and_what_the_parts_share(tmp_path):
+    table = table_of(
+        [
+            write_tested(tmp_path, PUBLISHED, wrong_at(PUBLISHED, 0), "published", "cnn"),
+            write_tested(tmp_path, GROUPED, wrong_at(GROUPED, *range(16)), "grouped", "cnn"),
+        ]
+    )
+    (row,) = table.to_dict("records")
+    assert list(table.columns) == LEAKAGE_SCHEMA.names
+    assert (row["split"], row["free_split"], row["model"]) == ("published", "grouped", "cnn")
+    assert (row["n_shared_images"], row["n_shared_groups"]) == (40, 20)
+    assert row["accuracy"] == 79 / 80 and row["accuracy_free"] == 64 / 80
+    assert row["accuracy_difference"] == pytest.approx(15 / 80)
+    assert 0 < row["accuracy_difference_low"] < 15 / 80 < row["accuracy_difference_high"] < 0.4
+    assert row["accuracy_low"] < row["accuracy"] < row["accuracy_high"]
+    assert row["absent_classes"] == ""
+
+
+def test_the_pairs_are_those_that_mean_something(tmp_path):
+    images = {"published": PUBLISHED, "published_clean": CLEAN, "random": PUBLISHED, "grouped": GROUPED}
+    files = [
+        write_tested(tmp_path, own, wrong_at(own, 0, 1), split, model)
+        for split, own in images.items()
+        for model in ("a", "b")
+    ]
+    table = table_of(files)
+    assert {tuple(row) for row in table[["split", "free_split"]].to_numpy()} == {
+        ("published", "grouped"),
+        ("published", "published_clean"),
+        ("random", "grouped"),
+    }
+    assert len(table) == 6
+
+
+def test_of_a_part_of_the_same_images_only_the_rest_can_differ(tmp_path):
+    # Both are right on all that the clean part has: the difference lies in the copies alone.
+    files = [
+        write_tested(tmp_path, PUBLISHED, wrong_at(PUBLISHED, 44, 50, 60), "published", "cnn"),
+        write_tested(tmp_path, CLEAN, wrong_at(CLEAN, 4, 10, 20), "published_clean", "cnn"),
+    ]
+    (row,) = table_of(files, resamples=500).to_dict("records")
+    assert row["n_shared_images"] == len(CLEAN) == 40
+    assert row["accuracy_difference"] == pytest.approx(3 / 40 - 3 / 80)
+    width = row["accuracy_difference_high"] - row["accuracy_difference_low"]
+    apart = np.hypot(
+        row["accuracy_high"] - row["accuracy_low"], row["accuracy_free_high"] - row["accuracy_free_low"]
+    )
+    assert width < 0.8 * apart
+
+
+def test_a_class_that_one_part_lacks_is_left_out_of_both_and_named(tmp_path):
+    without = CLEAN[CLEAN["truth"] != 3].reset_index(drop=True)
+    files = [
+        write_tested(tmp_path, PUBLISHED, wrong_at(PUBLISHED, 3 * 2), "published", "cnn"),
+        write_tested(tmp_path, without, wrong_at(without), "published_clean", "cnn"),
+    ]
+    (row,) = table_of(files).to_dict("records")
+    assert row["absent_classes"] == NAMES[3]
+    assert row["n_images"] == 60 and row["accuracy"] == 1 and row["accuracy_difference"] == 0
+    assert row["accuracy_difference_low"] < 0 < row["accuracy_difference_high"]
+
+
+def test_parts_with_no_class_in_common_are_refused(tmp_path):
+    files = [
+        write_tested(tmp_path, own, wrong_at(own), split, "cnn")
+        for split, own in (
+            ("published", PUBLISHED[PUBLISHED["truth"] < 2].reset_index(drop=True)),
+            ("grouped", GROUPED[GROUPED["truth"] > 1].reset_index(drop=True)),
+        )
+    ]
+    with pytest.raises(BrainmriError, match="no class in common"):
+        table_of(files)
+
+
+def test_shared_groups_are_drawn_once_for_both_and_each_part_keeps_its_size():
+    parts = [
+        SimpleNamespace(group_id=own["group_id"], truth=own["truth"].to_numpy(), class_names=NAMES)
+        for own in (PUBLISHED, GROUPED)
+    ]
+    groups, strata = drawn_together(parts)
+    names = [dict(zip(own, part.group_id, strict=True)) for own, part in zip(groups, parts, strict=True)]
+    assert len(strata) == 60
+    assert all(names[0][index] == names[1][index] for index in names[0].keys() & names[1].keys())
+    for weights in resampled_weights(strata, 50, seed=0):
+        for own in groups:
+            np.testing.assert_allclose(weights[:, own].sum(axis=1), 80)
+
+
+def test_the_command_line_writes_all_three_tables(tmp_path):
+    files = [
+        write_tested(tmp_path, own, wrong_at(own, *places), split, model)
+        for split, own in (("published", PUBLISHED), ("grouped", GROUPED))
+        for model, places in (("a", [0]), ("b", range(9)))
+    ]
+    for measured, predictions in files:
+        write_json({"temperature": 1.0, "referral_confidence": 0.5}, tmp_path / "calibration.json")
+        identity = read_json(measured)["identity"]
+        evaluate(predictions, tmp_path / "calibration.json", measured, **identity, resamples=100)
+    metrics, predictions = ([str(path) for path in paths] for paths in zip(*files, strict=True))
+    arguments = ["compare", "--metrics", *metrics, "--output", str(tmp_path / "comparison.parquet")]
+    arguments += ["--pairs", str(tmp_path / "pairs.parquet"), "--leakage", str(tmp_path / "leakage.parquet")]
+    assert main([*arguments, "--resamples", "100"]) == 1
+    assert main([*arguments, "--predictions", *predictions, "--resamples", "100"]) == 0
+    assert len(read_parquet(tmp_path / "pairs.parquet")) == 2
+    assert len(read_parquet(tmp_path / "leakage.parquet")) == 2
+
+
+def simulated(generator, groups_of_parts, accuracies):
+    """Draw two test parts that share groups; a patient that is hard in one is hard in the other."""
+    every = max(groups.max() for groups in groups_of_parts) + 1
+    of_groups = generator.normal(size=every)
+    parts = []
+    for groups, accuracy, split in zip(groups_of_parts, accuracies, ("published", "grouped"), strict=True):
+        group = np.repeat(groups, 3)
+        ease = np.sqrt(0.5) * of_groups[group] + np.sqrt(0.5) * generator.normal(size=len(group))
+        truth = group % 4
+        wrong = ease >= norm.ppf(accuracy)
+        predicted = (truth + np.where(wrong, generator.integers(1, 4, size=len(group)), 0)) % 4
+        names = np.array([f"{index}" for index in group])
+        parts.append(
+            JudgedSplit("set", split, split, NAMES, names, names, truth, [0], {"cnn": predicted[None]}, {})
+        )
+    return parts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [0, 80])  # all, and half, of the groups are in both parts
+def test_the_interval_of_leakage_holds_the_truth_as_often_as_it_promises(first):
+    generator = np.random.default_rng(0)
+    groups = np.arange(160), np.arange(first, first + 160)
+    hits, trials = {"accuracy": 0, "balanced_accuracy": 0, "macro_f1": 0}, 400
+    for trial in range(trials):
+        (row,) = leakage_table(simulated(generator, groups, (0.97, 0.92)), 200, trial).to_dict("records")
+        for name in hits:
+            hits[name] += row[f"{name}_difference_low"] <= 0.05 <= row[f"{name}_difference_high"]
+    for name, count in hits.items():
+        assert 0.93 <= count / trials <= 0.97, name
