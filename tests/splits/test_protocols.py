@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainmri.errors import BrainmriError
-from brainmri.splits.protocols import COPY_IN_TRAIN, PROTOCOLS
+from brainmri.splits.protocols import COPY_IN_TRAIN, PROTOCOLS, published
 from brainmri.splits.settings import SplitSettings
 
 CLASSES = ("glioma", "no_tumor")
@@ -147,3 +147,33 @@ def test_a_class_of_fewer_groups_than_folds_is_refused_by_name():
     files["split"] = pd.Series(None, files.index, object)
     with pytest.raises(BrainmriError, match="'glioma' has 3 groups, but 4 parts"):
         manifest_of(files.assign(reason=None), "grouped", folds=4, fold=0)
+
+
+def test_published_can_draw_validation_by_images_as_published_systems_did():
+    rows = [
+        (f"{group}-{copy}.jpg", ("glioma", "meningioma")[group % 2], "train", f"{group}")
+        for group in range(40)
+        for copy in range(4)
+    ]
+    rows += [(f"test-{row}.jpg", ("glioma", "meningioma")[row % 2], "test", f"{row}") for row in range(20)]
+    files = pd.DataFrame(rows, columns=["image_id", "label", "source_split", "group_id"]).assign(split=None)
+    wished = {"protocol": "published", "val": 0.25}
+    by_groups, by_images = (
+        published(files, SplitSettings(**wished, val_by=unit))["split"] for unit in ("groups", "images")
+    )
+    for parts in (by_groups, by_images):
+        assert (parts[files["source_split"] == "test"] == "test").all()
+        assert (parts == "val").sum() == 40
+        assert (files["label"][parts == "val"] == "glioma").sum() == 20
+    training = files["source_split"] == "train"
+    sides = [
+        files[training].assign(part=parts).groupby("group_id")["part"].nunique()
+        for parts in (by_groups, by_images)
+    ]
+    assert sides[0].max() == 1
+    assert (sides[1] == 2).sum() > 20
+
+
+def test_validation_by_images_is_for_published_protocols_alone():
+    with pytest.raises(BrainmriError, match="val_by: the protocol 'grouped' draws all its parts alike"):
+        SplitSettings("grouped", val_by="images")

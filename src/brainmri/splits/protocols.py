@@ -39,7 +39,7 @@ def random(files: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
 
 
 def published(files: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
-    """Keep the source's test part; draw validation, by whole groups, from its training part."""
+    """Keep the source's test part; draw validation, by whole groups if not asked otherwise, from the rest."""
     images = drawable(files)
     source = images["source_split"]
     if not (source == "test").any() or not (source == "train").any():
@@ -49,7 +49,9 @@ def published(files: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
         )
     parts = source.to_numpy(object, copy=True)
     in_train = (source == "train").to_numpy()
-    parts[in_train] = drawn(images[in_train], settings.shares(), settings.seed)
+    training = images[in_train]
+    units = training["group_id" if settings.val_by == "groups" else "image_id"]
+    parts[in_train] = assign_groups(units, training["label"], settings.shares(), settings.seed)
     result = placed(images, parts)
     leave_out(result, source.isna(), "the source puts it in no part")
     return result

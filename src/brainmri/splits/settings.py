@@ -37,6 +37,9 @@ class SplitSettings:
     source_split
         Under ``grouped`` and ``random`` the only one of the source's own parts, ``train`` or ``test``, that
         is drawn from, for systems that never opened the other; None draws from all images.
+    val_by
+        Under ``published`` and ``published_clean``: ``groups`` draws validation by whole groups, so that the
+        epoch is chosen without leaks; ``images`` by single images, as published systems did.
     seed
         Seed of the draw.
     conflicts
@@ -51,6 +54,7 @@ class SplitSettings:
     fold: int | None = None
     test_dataset: str | None = None
     source_split: str | None = None
+    val_by: str = "groups"
     seed: int = 0
     conflicts: str = "exclude"
 
@@ -77,6 +81,12 @@ class SplitSettings:
             raise BrainmriError(
                 f"source_split: the protocol '{self.protocol}' uses all parts of the source; use 'random' or "
                 "'grouped'."
+            )
+        if self.val_by not in ("groups", "images"):
+            raise BrainmriError(f"val_by: '{self.val_by}' is not allowed. Known: groups, images.")
+        if self.val_by == "images" and not self.protocol.startswith("published"):
+            raise BrainmriError(
+                f"val_by: the protocol '{self.protocol}' draws all its parts alike; use 'published'."
             )
         for part, share in self.shares().items():
             if not 0 < share < 1:
