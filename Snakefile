@@ -23,6 +23,7 @@
 #   draw_split       workflow/rules/reporting.smk   src/brainmri/reporting/draw_split.py
 #   draw_model       workflow/rules/reporting.smk   src/brainmri/reporting/draw_model.py
 #   draw_comparison  workflow/rules/reporting.smk   src/brainmri/reporting/draw_comparison.py
+#   draw_pairs       workflow/rules/reporting.smk   src/brainmri/reporting/draw_pairs.py
 #   report           workflow/rules/reporting.smk   src/brainmri/reporting/report.py
 
 import json
