@@ -11,12 +11,8 @@ DIAGNOSTIC = ("recall (sensitivity)", "specificity")
 
 def number_answers(study: Study, context: dict) -> dict[str, dict | None]:
     """Return what metrics and the comparison answer; None where they do not."""
-    runs, tables, best, link = (
-        context["runs"],
-        context["tables"],
-        context["best"],
-        context["comparison"]["link"],
-    )
+    runs, tables, best = (context[key] for key in ("runs", "tables", "best"))
+    link = context["comparison"]["link"]
     performance = answer(f"{listed(table_words(tables))} {all_numbers(study)}", link)
     return {
         "internal": performance,
