@@ -81,8 +81,8 @@ def explained_rows(
         grids |= {"random": random_grid(generator), "centre": centre_grid()}
         maps = {name: enlarged(grid, len(image)) for name, grid in grids.items()}
         lesion = lesions.get(identity["image_id"])
-        entries = place_checks(maps, heads[index], lesion, generator)
         orders = {name: checks.ranking(values, generator) for name, values in maps.items()}
+        entries = place_checks(maps, orders, heads[index], lesion)
         scores = explained.probabilities(
             checks.masked_images(image, list(orders.values())), int(classes[index])
         )
@@ -99,7 +99,7 @@ def explained_rows(
 
 
 def place_checks(
-    maps: dict[str, np.ndarray], head: np.ndarray, lesion: np.ndarray | None, generator: np.random.Generator
+    maps: dict[str, np.ndarray], orders: dict[str, np.ndarray], head: np.ndarray, lesion: np.ndarray | None
 ) -> dict[str, dict]:
     """Return for each map where its mass lies: on the border, outside of the head, on the lesion."""
     border = checks.border_mask(len(head))
@@ -109,7 +109,7 @@ def place_checks(
         if head.any():
             entries[name]["outside_share"] = checks.mass_share(values, ~head)
         if lesion is not None:
-            hit, iou = checks.overlap(checks.ranking(values, generator), lesion)
+            hit, iou = checks.overlap(orders[name], lesion)
             entries[name] |= {
                 "lesion_area": float(lesion.mean()),
                 "lesion_mask": mask_bytes(lesion),
