@@ -25,6 +25,7 @@
 #   draw_model       workflow/rules/reporting.smk   src/brainmri/reporting/draw_model.py
 #   draw_explain     workflow/rules/reporting.smk   src/brainmri/reporting/draw_explain.py
 #   draw_comparison  workflow/rules/reporting.smk   src/brainmri/reporting/draw_comparison.py
+#   draw_pairs       workflow/rules/reporting.smk   src/brainmri/reporting/draw_pairs.py
 #   report           workflow/rules/reporting.smk   src/brainmri/reporting/report.py
 
 import json

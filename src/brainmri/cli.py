@@ -48,6 +48,7 @@ COMMANDS = {
         "draw_comparison",
         "figures that compare models",
     ),
+    "draw_pairs": ("brainmri.reporting.draw_pairs", "draw_pairs", "matrix of the models of a split"),
     "report": ("brainmri.reporting.report", "report", "one self-contained HTML page"),
     "predict": ("brainmri.predict", "predict", "classify new images with a trained model"),
     "export": ("brainmri.export", "export", "a trained model as ONNX or torch.export, checked"),

@@ -8,12 +8,14 @@ import pandas as pd
 
 from brainmri.artefacts import file_digest, read_parquet, write_json, write_parquet
 from brainmri.audit.audit import audit
+from brainmri.evaluation.baselines import baselines
 from brainmri.evaluation.compare import compare
 from brainmri.evaluation.evaluate import evaluate
 from brainmri.reporting.draw_audit import draw_audit
 from brainmri.reporting.draw_comparison import draw_comparison
 from brainmri.reporting.draw_dataset import draw_dataset
 from brainmri.reporting.draw_model import draw_model
+from brainmri.reporting.draw_pairs import draw_pairs
 from brainmri.reporting.draw_quality import draw_quality
 from brainmri.reporting.draw_split import draw_split
 from brainmri.splits.settings import SplitSettings
@@ -194,6 +196,33 @@ def write_run(study: Study, run, skill: float, generator: np.random.Generator) -
     )
 
 
+def write_comparison(study: Study) -> None:
+    """Write the baselines, the comparison of everything and its matrices."""
+    places = study.dataset_splits()
+    for dataset, name in places:
+        folder, data = study.split_folder(dataset, name), study.data_folder(dataset)
+        baselines(
+            folder / "manifest.parquet",
+            data / "inventory.parquet",
+            data / f"whole_{AUDIT_SIZE}.npy",
+            folder / "baselines.json",
+            folder / "baselines.parquet",
+            *(dataset, name, study.splits[name]["protocol"]),
+            resamples=100,
+        )
+    compare(
+        [run.folder / "metrics.json" for run in study.runs()],
+        study.folder / "comparison.parquet",
+        [run.folder / "predictions.parquet" for run in study.runs()],
+        [study.split_folder(*place) / "baselines.parquet" for place in places],
+        study.folder / "pairs.parquet",
+        study.folder / "leakage.parquet",
+        resamples=100,
+    )
+    for place in places:
+        draw_pairs(study.folder / "pairs.parquet", study.split_figures(*place) / "pairs.svg", *place)
+
+
 def write_study(
     root: Path, dataset: str = "phantom", seeds: list[int] | None = None, with_patients: bool = True
 ) -> Study:
@@ -234,6 +263,6 @@ def write_study(
         draw_split(dataset, name, manifest, study.split_figures(dataset, name) / "class_counts.svg")
     for run in study.runs():
         write_run(study, run, SKILL[run.split, run.model], generator)
-    compare([run.folder / "metrics.json" for run in study.runs()], study.folder / "comparison.parquet")
+    write_comparison(study)
     draw_comparison(study.folder / "comparison.parquet", study.folder / "figures" / "comparison.svg")
     return study

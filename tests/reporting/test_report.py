@@ -62,7 +62,7 @@ def test_headings_skip_no_level(outline):
 
 def test_figures_are_embedded_and_described(outline):
     images = outline.of("img")
-    assert len(images) == 3 + 6 + 2 + 4 * 3 + 1
+    assert len(images) == 3 + 6 + 2 + 4 * 3 + 1 + 2
     assert all(image["src"].startswith("data:image/") and image["alt"] for image in images)
     assert len({image["alt"] for image in images}) == len(images)
 
@@ -78,6 +78,9 @@ def test_links_lead_to_the_artefacts_with_their_digests(study, outline):
         "manifest.parquet",
         "metrics.json",
         "comparison.parquet",
+        "pairs.parquet",
+        "leakage.parquet",
+        "baselines.json",
     }
     for link in links:
         assert link["title"] == f"SHA-256 {file_digest(folder / unquote(link['href']))}"

@@ -234,6 +234,27 @@ rule draw_comparison:
         "brainmri draw_comparison --comparison {input.comparison:q} --output {output:q} &> {log:q}"
 
 
+rule draw_pairs:
+    input:
+        pairs="results/{study}/pairs.parquet",
+        code=code_of("brainmri.reporting.draw_pairs"),
+    output:
+        report(
+            "results/{study}/figures/{dataset}/{split}/pairs.svg",
+            caption="../report/pairs.rst",
+            category="Comparison",
+            subcategory="{dataset}",
+            labels={"split": "{split}", "figure": "models against each other"},
+        ),
+    log:
+        "logs/{study}/draw_pairs/{dataset}-{split}.log",
+    message:
+        "Draw the pairs of models on {wildcards.dataset}, {wildcards.split}"
+    shell:
+        "brainmri draw_pairs --pairs {input.pairs:q} --output {output:q} --dataset {wildcards.dataset}"
+        " --split {wildcards.split} &> {log:q}"
+
+
 rule report:
     input:
         data=expand(
@@ -252,7 +273,7 @@ rule report:
         manifests=[
             study.split_folder(dataset, split) / name
             for dataset, split in study.dataset_splits()
-            for name in ["manifest.parquet", "split.json"]
+            for name in ["manifest.parquet", "split.json", "baselines.json"]
         ],
         runs=[run.folder / name for run in study.runs() for name in RUN_ARTEFACTS],
         dataset_figures=[
@@ -266,8 +287,9 @@ rule report:
             ]
         ],
         split_figures=[
-            study.split_figures(dataset, split) / "class_counts.svg"
+            study.split_figures(dataset, split) / name
             for dataset, split in study.dataset_splits()
+            for name in ["class_counts.svg", "pairs.svg"]
         ],
         run_figures=[
             run.figures / name
@@ -280,7 +302,15 @@ rule report:
             for name in ["explain.json", "explain.parquet", "panel.png"]
             if config["explain"]["images"]
         ],
-        comparison=[study.folder / "comparison.parquet", study.folder / "figures" / "comparison.svg"],
+        comparison=[
+            study.folder / name
+            for name in [
+                "comparison.parquet",
+                "pairs.parquet",
+                "leakage.parquet",
+                "figures/comparison.svg",
+            ]
+        ],
         code=code_of("brainmri.reporting.report"),
     output:
         page=report(

@@ -15,8 +15,16 @@ from brainmri.reporting.page_audit import copies_context, leak_effects
 from brainmri.reporting.page_claims import claim_rows
 from brainmri.reporting.page_comparison import best_leak_free, comparison_rows, summary_tables
 from brainmri.reporting.page_data import dataset_context, split_context
+from brainmri.reporting.page_leakage import leakage_context
 from brainmri.reporting.page_models import run_context
 from brainmri.reporting.page_overlap import overlap_rows
+from brainmri.reporting.page_pairs import (
+    baseline_lines,
+    baseline_rows,
+    baseline_warnings,
+    beside_models,
+    pair_tables,
+)
 from brainmri.reporting.page_warnings import warning_places, warnings_of
 from brainmri.reporting.style import class_title
 from brainmri.study import Study
@@ -49,6 +57,8 @@ def page_context(study: Study, folder: Path) -> dict:
         for table in tables
     ]
     claims = claim_rows(study, runs, tables)
+    best = [best for table in tables if (best := best_leak_free(table, splits, runs))]
+    beside, baselines = beside_models(study), baseline_rows(study, artefacts)
     comparison = artefacts.link(study.folder / "comparison.parquet")
     figure = study.folder / "figures" / "comparison.svg"
     alt = "Accuracy and macro-F1 with intervals, of every model and protocol; the table has the numbers"
@@ -62,8 +72,13 @@ def page_context(study: Study, folder: Path) -> dict:
         "splits": splits,
         "runs": runs,
         "tables": tables,
-        "best": [best for table in tables if (best := best_leak_free(table, splits, runs))],
-        "warnings": warnings_of(datasets, splits, runs, claims),
+        "best": best,
+        "leakage": leakage_context(study, best, artefacts),
+        "pairs": pair_tables(study, artefacts),
+        "baselines": baselines,
+        "baseline_lines": {table["dataset"]: baseline_lines(table, baselines) for table in tables},
+        "beside": beside,
+        "warnings": warnings_of(datasets, splits, runs, claims, baseline_warnings(beside)),
         "places": warning_places(datasets, splits, runs),
         "comparison": {
             "rows": comparison_rows(runs, splits),

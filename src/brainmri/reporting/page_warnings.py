@@ -16,7 +16,11 @@ INEXACT_KINDS = ("near", "mirrored", "rotated", "affine")
 
 
 def warnings_of(
-    datasets: list[dict], splits: list[dict], runs: list[dict], claims: list[dict] | None = None
+    datasets: list[dict],
+    splits: list[dict],
+    runs: list[dict],
+    claims: list[dict] | None = None,
+    more: list[dict] | None = None,
 ) -> list[dict]:
     """Return the warnings, the gravest first: each a `level` (alarm, warning, note), `where` and `text`.
 
@@ -26,10 +30,13 @@ def warnings_of(
         What `dataset_context`, `split_context` and `run_context` returned.
     claims
         What `claim_rows` returned.
+    more
+        Warnings found elsewhere, such as `baseline_warnings`.
     """
     found = [line for split in splits for line in (*alarms(split, runs), *split_warnings(split, runs))]
     found += [line for dataset in datasets for line in dataset_warnings(dataset, splits)]
     found += [line for claim in claims or [] for line in claim_warnings(claim)]
+    found += more or []
     order = {"alarm": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda line: order[line["level"]])
 

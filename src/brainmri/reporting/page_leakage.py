@@ -1,0 +1,119 @@
+"""How much of a protocol's number was leakage, as the page tells it."""
+
+import pandas as pd
+
+from brainmri.artefacts import read_parquet
+from brainmri.reporting.embedding import Artefacts
+from brainmri.reporting.numbers import measured, metric_title
+from brainmri.reporting.style import class_title
+from brainmri.study import Study
+
+TOLD = ("accuracy", "macro_f1")
+# Which two protocols a reader should hear of first, where a data set has several.
+FIRST = (("published", "grouped"), ("published", "published_clean"), ("random", "grouped"))
+
+
+def leakage_context(study: Study, best: list[dict], artefacts: Artefacts) -> dict:
+    """Return the differences between protocols: a table for each data set, and the sentences on top.
+
+    Parameters
+    ----------
+    study
+        The study.
+    best
+        What `best_leak_free` returned for the data sets: of whose model the sentence tells.
+    artefacts
+        Collects the files that are shown.
+    """
+    path = study.folder / "leakage.parquet"
+    table = read_parquet(path)
+    table = table[table["seed"].isna()]
+    leaders = {leader["dataset"]: leader["model"] for leader in best}
+    tables, sentences = [], []
+    for dataset in study.datasets:
+        own = table[table["dataset"] == dataset]
+        if own.empty:
+            continue
+        rows = sorted(own.to_dict("records"), key=lambda row: rank(row))
+        tables.append({"dataset": dataset, "rows": [leakage_row(row) for row in rows]})
+        told = [row for row in rows if row["model"] == leaders.get(dataset)] or rows
+        sentences.append({"dataset": dataset, "text": sentence(told[0])})
+    return {"tables": tables, "sentences": sentences, "link": artefacts.link(path)}
+
+
+def rank(row: dict) -> int:
+    """Return how soon a reader should hear of the two protocols of a row."""
+    return FIRST.index((row["protocol"], row["free_protocol"]))
+
+
+def leakage_row(row: dict) -> dict:
+    """Return a row of ``leakage.parquet``, ready to print."""
+    return {
+        **{key: row[key] for key in ("model", "split", "protocol", "free_split", "free_protocol", "seeds")},
+        "metrics": [
+            {
+                "title": metric_title(name),
+                "leaking": measured(name, entry_of(row, name, "")),
+                "free": measured(name, entry_of(row, name, "_free")),
+                "difference": in_points(row[f"{name}_difference"], sign=True),
+                "range": span(row[f"{name}_difference_low"], row[f"{name}_difference_high"]),
+                "certain": row[f"{name}_difference_low"] > 0,
+                "over_seeds": over_seeds(row, name),
+            }
+            for name in TOLD
+        ],
+        "sizes": f"{row['n_images']} and {row['free_n_images']} images",
+        "shared": f"{row['n_shared_images']} images and {row['n_shared_groups']} groups in both",
+        "absent": absent_classes(row),
+    }
+
+
+def entry_of(row: dict, name: str, which: str) -> dict:
+    """Return a value with its limits as ``metrics.json`` has it."""
+    keys = {"value": "", "low": "_low", "high": "_high"}
+    return {key: row[f"{name}{which}{suffix}"] for key, suffix in keys.items()}
+
+
+def absent_classes(row: dict) -> str:
+    """Return the classes that were left out because one of the test parts lacks them."""
+    return ", ".join(class_title(name) for name in row["absent_classes"].split(", ") if name)
+
+
+def over_seeds(row: dict, name: str) -> str:
+    """Return the lowest and the highest difference of the seeds; empty where there is one."""
+    if row["seeds"] < 2:
+        return ""
+    return span(row[f"{name}_difference_lowest_seed"], row[f"{name}_difference_highest_seed"])
+
+
+def sentence(row: dict) -> str:
+    """Return in words how much of a model's accuracy under a leaking protocol was leakage."""
+    share = measured("accuracy", entry_of(row, "accuracy", ""))["text"]
+    free = measured("accuracy", entry_of(row, "accuracy", "_free"))["text"]
+    low, high = row["accuracy_difference_low"], row["accuracy_difference_high"]
+    points = in_points(row["accuracy_difference"])
+    seeds = over_seeds(row, "accuracy")
+    beside = f"95 % interval {span(low, high)}" + (f"; over seeds {seeds}" if seeds else "")
+    if low > 0:
+        text = (
+            f"Of the {share} accuracy of {row['model']} under {row['split']}, {points} points ({beside}) "
+            f"were leakage: under {row['free_split']} it is {free}."
+        )
+    else:
+        text = (
+            f"Whether the {share} accuracy of {row['model']} under {row['split']} owes anything to leakage "
+            f"cannot be told: under {row['free_split']} it is {free}, a difference of {points} points "
+            f"({beside})."
+        )
+    absent = absent_classes(row)
+    return text + (f" Without {absent}, which one of the two does not test." if absent else "")
+
+
+def in_points(difference: float, sign: bool = False) -> str:
+    """Return a difference of two shares in percentage points, without the word."""
+    return (f"{100 * difference:+.1f}" if sign else f"{100 * difference:.1f}").replace("-", "−")
+
+
+def span(low: float, high: float) -> str:
+    """Return the limits of a difference in percentage points; empty where there are none."""
+    return "" if pd.isna(low) or pd.isna(high) else f"{in_points(low)} to {in_points(high)}"

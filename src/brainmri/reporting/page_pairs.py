@@ -1,0 +1,184 @@
+"""Models against each other and against the baselines, as the page tells it."""
+
+import pandas as pd
+
+from brainmri.artefacts import read_json, read_parquet
+from brainmri.reporting.embedding import Artefacts
+from brainmri.reporting.numbers import measured
+from brainmri.reporting.page_leakage import in_points, over_seeds, span
+from brainmri.study import Study
+
+BASELINES = {
+    "majority_class": "majority class",
+    "metadata": "file metadata alone",
+    "nearest_neighbour": "nearest neighbour",
+}
+# What a model that does not beat a baseline has not shown.
+UNSHOWN = {
+    "majority_class": "not shown to have learned anything",
+    "metadata": "shown no more than what the files give away without their pictures",
+    "nearest_neighbour": "shown nothing that memory of the training images does not do",
+}
+SIGNIFICANT = 0.05
+
+
+def read_pairs(study: Study) -> pd.DataFrame:
+    """Return the rows of ``pairs.parquet`` that compare the means over seeds."""
+    table = read_parquet(study.folder / "pairs.parquet")
+    return table[table["seed"].isna()]
+
+
+def pair_tables(study: Study, artefacts: Artefacts) -> list[dict]:
+    """Return for each split with two models or more its figure and its pairs, most different first."""
+    table, link = read_pairs(study), artefacts.link(study.folder / "pairs.parquet")
+    tables = []
+    for dataset, split in study.dataset_splits():
+        own = table[(table["dataset"] == dataset) & (table["split"] == split)]
+        own = own[own["other_kind"] == "model"].sort_values("p_value_holm", kind="stable")
+        if own.empty:
+            continue
+        rows = [pair_row(row) for row in own.to_dict("records")]
+        figure = artefacts.figure(
+            study.split_figures(dataset, split) / "pairs.svg",
+            f"Matrix of the differences in accuracy of every two models on {dataset}, split {split}; "
+            "the table of pairs has the numbers",
+        )
+        tables.append(
+            {
+                "dataset": dataset,
+                "split": split,
+                "protocol": own["protocol"].iloc[0],
+                "rows": rows,
+                "different": sum(row["significant"] for row in rows),
+                "figure": figure,
+                "link": link,
+            }
+        )
+    return tables
+
+
+def pair_row(row: dict) -> dict:
+    """Return a pair with the better model first, ready to print."""
+    turned = row["accuracy_difference"] < 0
+    names = (row["other"], row["model"]) if turned else (row["model"], row["other"])
+    alone = row["n_model_alone_right"], row["n_other_alone_right"]
+    alone = alone[::-1] if turned else alone
+    return {
+        "better": names[0],
+        "other": names[1],
+        "accuracy": difference(row, "accuracy", turned),
+        "macro_f1": difference(row, "macro_f1", turned),
+        "over_seeds": over_seeds(mirrored(row, "accuracy") if turned else row, "accuracy"),
+        "alone": " and ".join(f"{count:.1f}".removesuffix(".0") for count in alone),
+        "test": "McNemar" if row["test"] == "mcnemar" else "permutation",
+        "p_value": p_text(row["p_value"]),
+        "p_value_holm": p_text(row["p_value_holm"]),
+        "p_number": row["p_value"],
+        "p_holm_number": row["p_value_holm"],
+        "significant": row["p_value_holm"] < SIGNIFICANT,
+    }
+
+
+def mirrored(row: dict, name: str) -> dict:
+    """Return a row with one difference taken the other way round."""
+    base, ends = f"{name}_difference", (("low", "high"), ("lowest_seed", "highest_seed"))
+    turned = {base: -row[base]}
+    for low, high in ends:
+        turned |= {f"{base}_{low}": -row[f"{base}_{high}"], f"{base}_{high}": -row[f"{base}_{low}"]}
+    return row | turned
+
+
+def difference(row: dict, name: str, turned: bool) -> dict:
+    """Return a difference in points with its interval."""
+    row = mirrored(row, name) if turned else row
+    base = f"{name}_difference"
+    return {
+        "number": row[base],
+        "text": in_points(row[base], sign=True),
+        "range": span(row[f"{base}_low"], row[f"{base}_high"]),
+    }
+
+
+def p_text(p_value: float) -> str:
+    """Return a p-value as people write it."""
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def baseline_rows(study: Study, artefacts: Artefacts) -> dict[tuple[str, str], dict]:
+    """Return for each (data set, split) the baselines' metrics, ready to print, and their link."""
+    found = {}
+    for dataset, split in study.dataset_splits():
+        path = study.split_folder(dataset, split) / "baselines.json"
+        test = read_json(path)["test"]
+        found[dataset, split] = {
+            "rows": [
+                {
+                    "name": name,
+                    "title": title,
+                    **{metric: measured(metric, test[name][metric]) for metric in ("accuracy", "macro_f1")},
+                }
+                for name, title in BASELINES.items()
+                if name in test
+            ],
+            "link": artefacts.link(path),
+        }
+    return found
+
+
+def baseline_lines(table: dict, baselines: dict[tuple[str, str], dict]) -> dict[str, list[dict]]:
+    """Return the baselines as lines under the models of a summary table: accuracy and macro-F1 of each split.
+
+    Parameters
+    ----------
+    table
+        One of what `summary_tables` returned.
+    baselines
+        What `baseline_rows` returned.
+    """
+    lines = {}
+    for column in table["columns"]:
+        for row in baselines[table["dataset"], column["name"]]["rows"]:
+            lines.setdefault(row["title"], []).extend([row["accuracy"], row["macro_f1"]])
+    return lines
+
+
+def beside_models(study: Study) -> dict[tuple[str, str, str], list[dict]]:
+    """Return for each (data set, split, model) how it compares with each baseline on the same images."""
+    table = read_pairs(study)
+    table = table[table["other_kind"] == "baseline"]
+    found = {}
+    for row in table.to_dict("records"):
+        name = row["other"]
+        found.setdefault((row["dataset"], row["split"], row["model"]), []).append(
+            {
+                "name": name,
+                "title": BASELINES.get(name, name.replace("_", " ")),
+                "value": measured("accuracy", {"value": row["accuracy_other"]})["text"],
+                "own": measured("accuracy", {"value": row["accuracy"]})["text"],
+                **difference(row, "accuracy", turned=False),
+                "p_value_holm": p_text(row["p_value_holm"]),
+                # The whole interval has to lie above it.
+                "beaten": row["accuracy_difference_low"] > 0,
+            }
+        )
+    return found
+
+
+def baseline_warnings(beside: dict[tuple[str, str, str], list[dict]]) -> list[dict]:
+    """Return a warning for each baseline that models of a split do not beat, each told of its strongest."""
+    unbeaten = {}
+    for (dataset, split, model), rows in beside.items():
+        rows = [row for row in rows if not row["beaten"]]
+        if rows:
+            worst = min(rows, key=lambda row: row["number"])
+            unbeaten.setdefault((dataset, split, worst["name"]), []).append((model, worst))
+    found = []
+    for (dataset, split, name), models in unbeaten.items():
+        told = [f"{model} ({row['own']}: {row['text']} points, {row['range']})" for model, row in models]
+        verb, who = ("does", "it has") if len(models) == 1 else ("do", "they have")
+        text = (
+            f"{', '.join(told)} {verb} not beat {models[0][1]['title']} ({models[0][1]['value']} accuracy): "
+            f"{who} {UNSHOWN.get(name, 'shown nothing')}."
+        )
+        found.append({"level": "warning", "where": f"{dataset}, {split}", "text": text})
+    return found
