@@ -111,7 +111,8 @@ def sentence(row: dict) -> str:
 
 def in_points(difference: float, sign: bool = False) -> str:
     """Return a difference of two shares in percentage points, without the word."""
-    return (f"{100 * difference:+.1f}" if sign else f"{100 * difference:.1f}").replace("-", "−")
+    rounded = round(100 * difference, 1) + 0.0  # no minus before a zero
+    return (f"{rounded:+.1f}" if sign else f"{rounded:.1f}").replace("-", "−")
 
 
 def span(low: float, high: float) -> str:
