@@ -19,6 +19,7 @@ from brainmri.artefacts import (
     write_parquet,
 )
 from brainmri.errors import BrainmriError
+from brainmri.evaluation.compare import compare
 from brainmri.reporting.integrity import Integrity, Sealed
 from brainmri.reporting.report import report
 from brainmri.study import Study
@@ -137,6 +138,23 @@ def test_a_file_written_anew_is_not_what_others_were_made_from(copied, changing,
         write_json(document, path)
     else:
         write_parquet(changed_table(path).to_pandas(), path, config={})
+    assert refused(copied) == [name]
+
+
+@pytest.mark.parametrize("name", ["pairs.parquet", "leakage.parquet"])
+def test_tables_of_tests_between_models_are_looked_at_too(copied, changing, name):
+    runs = copied.runs()
+    compare(
+        [run.folder / "metrics.json" for run in runs],
+        copied.folder / "comparison.parquet",
+        predictions=[run.folder / "predictions.parquet" for run in runs],
+        pairs=copied.folder / "pairs.parquet",
+        leakage=copied.folder / "leakage.parquet",
+        resamples=100,
+    )
+    assert Integrity().faults(copied) == {}
+    path = changing(name)
+    pq.write_table(changed_table(path), path)
     assert refused(copied) == [name]
 
 

@@ -121,7 +121,7 @@ def baselines(
         inputs=[manifest, inventory, images],
         schema=BASELINES_SCHEMA,
     )
-    write_json(document, output)
+    write_json(document, output, inputs=[manifest, predictions])
 
 
 def described_rows(manifest: Path, inventory: Path) -> pd.DataFrame:

@@ -116,7 +116,7 @@ def explain(
     settings = {"count": count, "seed": seed, "resamples": resamples}
     inputs = [predictions, calibration, manifest, images, crops, model, *([truth] if truth else [])]
     write_parquet(rows, table, config=settings, inputs=inputs, schema=SCHEMA)
-    write_json(summarised(rows, explained.layer, document["classes"], settings), summary)
+    write_json(summarised(rows, explained.layer, document["classes"], settings), summary, inputs=[table])
 
 
 def checked_calibration(path: Path, document: dict) -> dict:

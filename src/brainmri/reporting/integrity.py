@@ -170,13 +170,15 @@ def derivations(study: Study) -> list[tuple[Path, Path]]:
         pairs += [(path, study.data_folder(name) / "inventory.parquet") for name in names]
     for dataset, split in study.dataset_splits():
         manifest = study.split_folder(dataset, split) / "manifest.parquet"
-        sources = [study.data_folder(dataset) / f"{name}.parquet" for name in ("inventory", "groups")]
-        pairs += [(manifest, source) for source in sources]
-        pairs.append((manifest.with_name("split.json"), manifest))
+        inventory, groups = (
+            study.data_folder(dataset) / f"{name}.parquet" for name in ("inventory", "groups")
+        )
+        guesses = manifest.with_name("baselines.parquet")
+        pairs += [(manifest, inventory), (manifest, groups), (manifest.with_name("split.json"), manifest)]
+        pairs += [(guesses, manifest), (guesses, inventory), (manifest.with_name("baselines.json"), guesses)]
     for run in study.runs():
         pairs += run_derivations(study, run)
-        pairs.append((study.folder / "comparison.parquet", run.folder / "metrics.json"))
-    return pairs
+    return pairs + comparison_derivations(study)
 
 
 def data_derivations(study: Study, dataset: str) -> list[tuple[Path, Path]]:
@@ -197,13 +199,28 @@ def data_derivations(study: Study, dataset: str) -> list[tuple[Path, Path]]:
     return pairs + [(table, source) for table in (inventory, *tables) for source in sources]
 
 
+def comparison_derivations(study: Study) -> list[tuple[Path, Path]]:
+    """Return what was made from what of the tables of all trainings."""
+    comparison, *tested = (study.folder / f"{name}.parquet" for name in ("comparison", "pairs", "leakage"))
+    metrics = [run.folder / "metrics.json" for run in study.runs()]
+    sources = [*metrics, *[run.folder / "predictions.parquet" for run in study.runs()]]
+    sources += [study.split_folder(*place) / "baselines.parquet" for place in study.dataset_splits()]
+    pairs = [(comparison, source) for source in metrics]
+    return pairs + [(table, source) for table in tested for source in sources]
+
+
 def run_derivations(study: Study, run: Run) -> list[tuple[Path, Path]]:
     """Return what was made from what of a training."""
     manifest = study.split_folder(run.dataset, run.split) / "manifest.parquet"
     predictions, calibration = run.folder / "predictions.parquet", run.folder / "calibration.json"
     from_manifest = (run.folder / "model.json", run.folder / "history.parquet", predictions, calibration)
     metrics = run.folder / "metrics.json"
-    return [*[(made, manifest) for made in from_manifest], (metrics, predictions), (metrics, calibration)]
+    maps = run.folder / "explain" / "explain.parquet"
+    return [
+        *[(made, manifest) for made in (*from_manifest, maps)],
+        *[(made, source) for made in (metrics, maps) for source in (predictions, calibration)],
+        (maps.with_name("explain.json"), maps),
+    ]
 
 
 def other_artefacts(study: Study) -> list[Path]:
