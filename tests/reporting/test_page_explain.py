@@ -14,8 +14,9 @@ from brainmri.evaluation.explain_images import SCHEMA
 from brainmri.evaluation.explain_summary import with_differences
 from brainmri.models.grad_cam import FeatureLayer
 from brainmri.reporting.draw_explain import draw_explain
-from brainmri.reporting.page import page_context, rendered
+from brainmri.reporting.page import page_context
 from brainmri.reporting.page_explain import findings
+from brainmri.reporting.report import report
 from brainmri.sources.synthetic.masks import mask_bytes
 
 COUNT = 6
@@ -61,7 +62,8 @@ def draw(study, run, table, output):
 
 
 def test_the_page_shows_panel_checks_and_warning_of_every_model(explained):
-    page = rendered(page_context(explained, explained.folder / "report"))
+    report(explained, explained.folder / "explained" / "index.html")
+    page = (explained.folder / "explained" / "index.html").read_text(encoding="utf-8")
     assert page.count("Where it looks") == len(explained.runs())
     assert page.count("Test images with Grad-CAM and occlusion maps of") == len(explained.runs())
     assert "prove nothing" in page
@@ -71,8 +73,8 @@ def test_the_page_shows_panel_checks_and_warning_of_every_model(explained):
     assert "explain/explain.json" in page
 
 
-def test_a_study_that_explains_nothing_says_nothing_of_it(study):
-    assert "Where it looks" not in rendered(page_context(study, study.folder / "report"))
+def test_a_study_that_explains_nothing_says_nothing_of_it(page):
+    assert "Where it looks" not in page
 
 
 def test_a_missing_explanation_is_an_error_that_names_the_file(explained, tmp_path):
