@@ -176,6 +176,7 @@ def test_what_was_not_changed_goes_on(left_in_the_middle, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile wants a C++ compiler (g++)")
 def test_a_compiled_network_trains_and_is_saved_like_any_other(blob_files, tmp_path):
     """The compiler's own names must not get into the file; the result is that of the plain network."""
     recipe = {**KILLED, "epochs": 2, "precision": "fp32", "layout": "contiguous", "augment": "none"}
