@@ -75,7 +75,7 @@ def test_models_that_do_not_beat_a_baseline_are_warned_of_by_name():
         ("set", "grouped", "bad"): [beside_of(-0.02), beside_of(-0.01, "metadata")],
         ("set", "grouped", "worse"): [beside_of(-0.2)],
     }
-    (warning,) = baseline_warnings(beside)
+    (warning,) = baseline_warnings(beside, {})
     assert warning["where"] == "set, grouped" and warning["level"] == "warning"
     assert warning["text"].startswith(
         "bad (95.0 %: -2.0 points, ), worse (95.0 %: -20.0 points, ) do not beat"
@@ -88,7 +88,7 @@ def test_each_model_of_the_study_stands_beside_each_baseline(study, page):
     beside = beside_models(study)
     assert len(beside) == 4
     assert all(len(rows) == 3 for rows in beside.values())
-    found = [warning["where"] for warning in baseline_warnings(beside)]
+    found = [warning["where"] for warning in baseline_warnings(beside, {})]
     assert ("phantom, random" in found) == any(
         not row["beaten"] for key, rows in beside.items() if key[1] == "random" for row in rows
     )

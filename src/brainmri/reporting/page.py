@@ -59,6 +59,7 @@ def page_context(study: Study, folder: Path) -> dict:
     claims = claim_rows(study, runs, tables)
     best = [best for table in tables if (best := best_leak_free(table, splits, runs))]
     beside, baselines = beside_models(study), baseline_rows(study, artefacts)
+    unbeaten = baseline_warnings(beside, artefacts.link(study.folder / "pairs.parquet"))
     comparison = artefacts.link(study.folder / "comparison.parquet")
     figure = study.folder / "figures" / "comparison.svg"
     alt = "Accuracy and macro-F1 with intervals, of every model and protocol; the table has the numbers"
@@ -78,7 +79,7 @@ def page_context(study: Study, folder: Path) -> dict:
         "baselines": baselines,
         "baseline_lines": {table["dataset"]: baseline_lines(table, baselines) for table in tables},
         "beside": beside,
-        "warnings": warnings_of(datasets, splits, runs, claims, baseline_warnings(beside)),
+        "warnings": warnings_of(datasets, splits, runs, claims, unbeaten),
         "places": warning_places(datasets, splits, runs),
         "comparison": {
             "rows": comparison_rows(runs, splits),

@@ -164,8 +164,16 @@ def beside_models(study: Study) -> dict[tuple[str, str, str], list[dict]]:
     return found
 
 
-def baseline_warnings(beside: dict[tuple[str, str, str], list[dict]]) -> list[dict]:
-    """Return a warning for each baseline that models of a split do not beat, each told of its strongest."""
+def baseline_warnings(beside: dict[tuple[str, str, str], list[dict]], link: dict) -> list[dict]:
+    """Return a warning for each baseline that models of a split do not beat, each told of its strongest.
+
+    Parameters
+    ----------
+    beside
+        What `beside_models` returned.
+    link
+        Of the table that it was read from.
+    """
     unbeaten = {}
     for (dataset, split, model), rows in beside.items():
         rows = [row for row in rows if not row["beaten"]]
@@ -180,5 +188,5 @@ def baseline_warnings(beside: dict[tuple[str, str, str], list[dict]]) -> list[di
             f"{', '.join(told)} {verb} not beat {models[0][1]['title']} ({models[0][1]['value']} accuracy): "
             f"{who} {UNSHOWN.get(name, 'shown nothing')}."
         )
-        found.append({"level": "warning", "where": f"{dataset}, {split}", "text": text})
+        found.append({"level": "warning", "where": f"{dataset}, {split}", "text": text, "links": [link]})
     return found
