@@ -21,8 +21,8 @@ COPY_DETAIL, COPY_GRAIN = 0.95, 0.78
 COARSE, COARSE_GRAIN = 1.25, 0.85
 # An alignment that moves no corner farther than this (pixels of 128) is a mere turn.
 TURN_REACH = 1.5
-# A neighbour: correlation of the gray values, and how little the head may be rotated (degrees), zoomed, zoomed
-# unevenly, and shifted (pixels of 128): slices of one series lie on each other as they are.
+# A neighbour: correlation of the gray values, and how little the head may be rotated (degrees), zoomed,
+# zoomed unevenly, and shifted (pixels of 128): slices of one series lie on each other as they are.
 NEIGHBOUR_BRIGHTNESS = 0.97
 NEIGHBOUR_ANGLE, NEIGHBOUR_ZOOM, NEIGHBOUR_UNEVEN, NEIGHBOUR_SHIFT = 3.0, 0.06, 0.025, 6.0
 # A pair that is no copy is worth telling from this correlation of the detail.
