@@ -17,6 +17,10 @@ def cropped(gray, crop):
     """Cut off the black border as the model's training images were cropped: `brainmri.images.box`."""
     if crop["method"] == "none":
         return gray
+    if crop["method"] == "centre":
+        height, width = (max(1, round(crop["centre"] * side)) for side in gray.shape)
+        top, left = (gray.shape[0] - height) // 2, (gray.shape[1] - width) // 2
+        return gray[top : top + height, left : left + width]
     _, bright = cv2.threshold(cv2.GaussianBlur(gray, (5, 5), 0), crop["threshold"], 255, cv2.THRESH_BINARY)
     opened = cv2.morphologyEx(bright, cv2.MORPH_OPEN, None, iterations=2)
     contours, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)

@@ -26,7 +26,7 @@ from brainmri.models.saved import load_model, predict_logits, save_model
 from brainmri.models.settings import CnnSettings, Design, HeadSettings
 
 NAMES = ["glioma", "méningiome", "no_tumor"]
-CROP = {"method": "contour", "threshold": 45, "margin": 2, "minimum_area": 0.1}
+CROP = {"method": "contour", "threshold": 45, "margin": 2, "minimum_area": 0.1, "centre": 0.875}
 SIZE = 16
 TEMPERATURE = 1.75
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "classify_onnx.py"
