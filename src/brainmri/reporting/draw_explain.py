@@ -102,7 +102,7 @@ def draw_line(line: np.ndarray, methods: pd.DataFrame, packed: np.ndarray) -> No
         axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
-        if facts["lesion_mask"] is not None:
+        if facts["lesion_mask"]:
             outline = lesion_mask(facts["lesion_mask"]).astype(float)
             axes.contour(outline, levels=[0.5], colors="white", linewidths=1, linestyles="--")
     line[0].set_title(words_of(facts), fontsize=8.2, fontweight="normal", pad=3, linespacing=1.15)
