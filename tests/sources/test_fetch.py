@@ -47,6 +47,7 @@ def test_kaggle_archive_at_hand_is_unpacked_and_recorded(tmp_path, archive):
     assert files == {"Training/glioma/a.jpg": b"first", "__MACOSX/._a.jpg": b"shadow"}
     time = datetime.fromisoformat(record.pop("time"))
     assert time.utcoffset().total_seconds() == 0
+    assert len(record.pop("content_sha256")) == 64
     assert record == {
         "dataset": "set",
         "kind": "kaggle",

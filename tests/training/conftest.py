@@ -1,7 +1,5 @@
 """A tiny data set on which a network can be trained in a second."""
 
-import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -49,14 +47,3 @@ def write_blobs(folder: Path) -> tuple[Path, Path]:
 def blob_files(tmp_path):
     """Return the paths of a manifest and its packed images."""
     return write_blobs(tmp_path / "data")
-
-
-def train_command(files, folder, checkpoints, recipe, seed=3, threads=1, devices=1):
-    """Return the words of a training on the CPU of the files that `write_blobs` wrote."""
-    manifest, images = files
-    words = [Path(sys.executable).with_name("brainmri"), "train", "--manifest", manifest, "--images", images]
-    words += ["--model", folder / "model.safetensors", "--metadata", folder / "model.json"]
-    words += ["--history", folder / "history.parquet", "--checkpoint_dir", checkpoints]
-    words += ["--cache_dir", checkpoints.with_name("arithmetic"), "--recipe", json.dumps(recipe)]
-    words += ["--device", "cpu", "--threads", threads, "--devices", devices, "--seed", seed]
-    return [str(word) for word in words]

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import train_command
 from PIL import Image
+from training_command import train_command
 
 from brainmri.cli import main
 from brainmri.training.range_test import suggested_rate

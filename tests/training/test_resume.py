@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import train_command
 from safetensors.numpy import load_file
+from training_command import train_command
 
 from brainmri.cli import main
 from brainmri.training import conduct, loop

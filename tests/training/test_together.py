@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import train_command
 from safetensors.numpy import load_file
+from training_command import train_command
 
 RECIPE = {
     "image_size": 32,
