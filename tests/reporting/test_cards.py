@@ -176,7 +176,7 @@ def test_every_named_answer_is_one_that_a_study_can_give(study, page):
 
 def test_the_page_shows_cards_and_checklists_with_links_to_the_files(study, page, cards):
     section = page[page.index('<section id="cards"') : page.index('<section id="provenance"')]
-    assert '<a href="#cards">Cards and checklists</a>' in page
+    assert '<a href="#cards">Cards</a>' in page
     hrefs = set(re.findall(r'class="file" href="([^"]*)"', section))
     assert hrefs == {f"cards/{name}" for name in cards}
     assert section.count("<details") == section.count("</details>") == len(cards)
