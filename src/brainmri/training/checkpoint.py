@@ -120,8 +120,12 @@ class Checkpoint(Callback):
     def resume(self, run: Run) -> bool:
         """Take up the state in the file where it belongs to this very training, and say whether it did."""
         document = self.found()
-        if document is None:
-            return False
+        if document is not None:
+            self.take_up(run, document)
+        return document is not None
+
+    def take_up(self, run: Run, document: dict) -> None:
+        """Take up a state that `found` gave."""
         run.epoch, run.stop = document["epoch"], document["stop"]
         run.micro_batch = document["micro_batch"]
         run.model.load_state_dict(document["model"])
@@ -130,7 +134,6 @@ class Checkpoint(Callback):
         for callback, state in zip(self.callbacks, document["callbacks"], strict=True):
             callback.restore(state)
         self.resume_epoch(run, document["step"], document["sums"])
-        return True
 
     def found(self) -> dict | None:
         """Return the state in the file, where it belongs to this very training."""

@@ -1,7 +1,6 @@
 """One training from its order to its artefacts: the network, the loop, what is kept and what is written."""
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -28,7 +27,7 @@ from brainmri.training.monitor import DeviceUsage, TensorBoardEvents
 from brainmri.training.order import TrainingOrder
 from brainmri.training.parts import load_data
 from brainmri.training.plan import Plan
-from brainmri.training.prepare import make_network, make_plan, make_run, probe_head
+from brainmri.training.prepare import make_network, make_plan, make_run, probe_head, tell_people
 from brainmri.training.ranks import ALONE, Ranks
 from brainmri.training.schedules import Schedule
 
@@ -76,7 +75,8 @@ def carry_out(
     plan = make_plan(data, network, recipe, order.seed, place, order.cache_dir, ranks)
     mark = fingerprint(order, plan)
     kept = Checkpoint(target, mark, [], interruption, ranks)
-    history = History([] if kept.found() else probe_head(network, plan))
+    left = kept.found()
+    history = History([] if left else probe_head(network, plan))
     run = make_run(network, plan)
     schedule = Schedule(recipe.schedule, [group["lr"] for group in run.optimizer.param_groups])
     best = KeepBest(recipe.checkpoint.monitor)
@@ -84,9 +84,10 @@ def carry_out(
     stopping = [EarlyStopping(recipe.early_stopping)] if recipe.early_stopping else []
     usage = DeviceUsage(place)
     kept.callbacks = [*averaging, schedule, best, *stopping, history, usage]
-    if kept.resume(run) and ranks.writes:
+    if left:
+        kept.take_up(run, left)
         after = f", step {run.step} of {run.steps}" if run.step else ""
-        print(f"resuming after epoch {run.epoch} of {run.epochs}{after}", file=sys.stderr)
+        tell_people(ranks)(f"resuming after epoch {run.epoch} of {run.epochs}{after}")
     with watched_by(order, ranks) as watching:
         fit(run, plan, [*kept.callbacks, *watching, kept])
     if ranks.writes:
