@@ -7,6 +7,7 @@
 #   checksum         workflow/rules/sources.smk     src/brainmri/sources/checksum.py
 #   inventory        workflow/rules/images.smk      src/brainmri/images/inventory.py
 #   crop             workflow/rules/images.smk      src/brainmri/images/crop.py
+#   crop_alike       workflow/rules/images.smk      src/brainmri/images/crop.py
 #   shrink           workflow/rules/audit.smk       src/brainmri/images/crop.py
 #   audit            workflow/rules/audit.smk       src/brainmri/audit/audit.py
 #   overlap          workflow/rules/audit.smk       src/brainmri/audit/overlap.py
@@ -15,6 +16,7 @@
 #   train            workflow/rules/training.smk    src/brainmri/training/train.py
 #   predict_split    workflow/rules/evaluation.smk  src/brainmri/evaluation/predict_split.py
 #   evaluate         workflow/rules/evaluation.smk  src/brainmri/evaluation/evaluate.py
+#   predict_external workflow/rules/evaluation.smk  src/brainmri/evaluation/predict_external.py
 #   explain          workflow/rules/evaluation.smk  src/brainmri/evaluation/explain.py
 #   baselines        workflow/rules/evaluation.smk  src/brainmri/evaluation/baselines.py
 #   compare          workflow/rules/evaluation.smk  src/brainmri/evaluation/compare.py
@@ -26,6 +28,7 @@
 #   draw_explain     workflow/rules/reporting.smk   src/brainmri/reporting/draw_explain.py
 #   draw_comparison  workflow/rules/reporting.smk   src/brainmri/reporting/draw_comparison.py
 #   draw_pairs       workflow/rules/reporting.smk   src/brainmri/reporting/draw_pairs.py
+#   draw_external    workflow/rules/reporting.smk   src/brainmri/reporting/draw_external.py
 #   report           workflow/rules/reporting.smk   src/brainmri/reporting/report.py
 
 import json
@@ -75,6 +78,7 @@ study = Study(
     class_names=config["class_names"],
     claims=config["claims"],
     explain=config["explain"],
+    external=config["external"],
 )
 
 # The `brainmri` command lies beside the Python that runs Snakemake, here and on a cluster's nodes.

@@ -34,6 +34,11 @@ COMMANDS = {
         "calibrated probabilities for val and test",
     ),
     "evaluate": ("brainmri.evaluation.evaluate", "evaluate", "metrics with intervals"),
+    "predict_external": (
+        "brainmri.evaluation.predict_external",
+        "predict_external",
+        "what a model says of a data set that it is not from",
+    ),
     "explain": ("brainmri.evaluation.explain", "explain", "maps of where a model looks, and their checks"),
     "baselines": ("brainmri.evaluation.baselines", "baselines", "what is scored without a model"),
     "compare": ("brainmri.evaluation.compare", "compare", "one table of all models and protocols"),
@@ -49,6 +54,11 @@ COMMANDS = {
         "figures that compare models",
     ),
     "draw_pairs": ("brainmri.reporting.draw_pairs", "draw_pairs", "matrix of the models of a split"),
+    "draw_external": (
+        "brainmri.reporting.draw_external",
+        "draw_external",
+        "matrix of a model's data sets",
+    ),
     "report": ("brainmri.reporting.report", "report", "one self-contained HTML page"),
     "predict": ("brainmri.predict", "predict", "classify new images with a trained model"),
     "export": ("brainmri.export", "export", "a trained model as ONNX or torch.export, checked"),

@@ -53,6 +53,8 @@ class Study:
         Published figures that the report prints beside ours.
     explain
         How much is explained: `images` of each training; none where 0 or missing.
+    external
+        Whether each model is tested on every other fetched data set.
     data_dir
         Where what is known about the data sets lies.
     results_dir
@@ -67,6 +69,7 @@ class Study:
     class_names: list[str]
     claims: list[dict] = field(default_factory=list)
     explain: dict = field(default_factory=dict)
+    external: bool = False
     data_dir: Path = Path("data")
     results_dir: Path = Path("results")
 
@@ -118,6 +121,41 @@ class Study:
     def overlap_path(self, dataset: str, other: str) -> Path:
         """Where the images that two data sets share are told."""
         return self.data_folder(dataset) / "overlap" / f"{other}.parquet"
+
+    def overlap_of(self, dataset: str, other: str) -> Path:
+        """Where the images that two data sets share are told, whichever is named first."""
+        return self.overlap_path(*sorted((dataset, other)))
+
+    def common_classes(self, dataset: str, other: str) -> list[str]:
+        """Return the classes that two fetched data sets can both have, as far as their settings tell."""
+        mapped = [self.datasets[name].get("classes") or self.class_names for name in (dataset, other)]
+        return [name for name in self.class_names if all(name in own for own in mapped)]
+
+    def tested_outside(self, dataset: str) -> list[str]:
+        """Return the other data sets that models of one are tested on: fetched, with two common classes.
+
+        Models of pooled sets are tested on none: the protocol `leave_one_out` leaves a member out for them.
+        """
+        if not self.external or self.members_of(dataset):
+            return []
+        others = [other for other in self.fetched() if other != dataset]
+        return [other for other in others if len(self.common_classes(dataset, other)) > 1]
+
+    def external_tests(self) -> list[tuple[Run, str]]:
+        """Return every training with every other data set that it is tested on."""
+        return [(run, other) for run in self.runs() for other in self.tested_outside(run.dataset)]
+
+    def external_path(self, run: Run, other: str) -> Path:
+        """Where it is told what a training says of another data set."""
+        return run.folder / "external" / f"{other}.parquet"
+
+    def models_tested_outside(self) -> list[str]:
+        """Return the models that have a matrix of data sets."""
+        return list(dict.fromkeys(run.model for run, _ in self.external_tests()))
+
+    def external_figure(self, model: str) -> Path:
+        """Where a model's matrix of data sets lies."""
+        return self.folder / "figures" / "external" / f"{model}.svg"
 
     def splits_of(self, dataset: str) -> list[str]:
         """Return the names of the splits that a data set takes part in: those it names, else all that fit."""

@@ -47,6 +47,44 @@ rule evaluate:
         " --output {output:q} &> {log:q}"
 
 
+rule predict_external:
+    input:
+        manifest="results/{study}/{dataset}/{split}/manifest.parquet",
+        predictions="results/{study}/{dataset}/{split}/{model}/seed{seed}/predictions.parquet",
+        calibration="results/{study}/{dataset}/{split}/{model}/seed{seed}/calibration.json",
+        model="results/{study}/{dataset}/{split}/{model}/seed{seed}/model.safetensors",
+        metadata="results/{study}/{dataset}/{split}/{model}/seed{seed}/model.json",
+        inventory="data/{other}/inventory.parquet",
+        groups="data/{other}/groups.parquet",
+        overlap=overlap_with_other,
+        images=prepared_as_trained("images_{size}.npy"),
+        crops=prepared_as_trained("crops_{size}.parquet"),
+        code=code_of("brainmri.evaluation.predict_external"),
+    output:
+        "results/{study}/{dataset}/{split}/{model}/seed{seed}/external/{other}.parquet",
+    log:
+        "logs/{study}/predict_external/{dataset}-{split}-{model}-seed{seed}-{other}.log",
+    wildcard_constraints:
+        dataset=FETCHED,
+        other=FETCHED,
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        conflicts=lambda wildcards: config["splits"][wildcards.split]["conflicts"],
+        device=config["device"],
+    message:
+        "Predict {wildcards.other} with {wildcards.model} of {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed}"
+    shell:
+        "brainmri predict_external --dataset {wildcards.dataset} --split {wildcards.split}"
+        " --name {wildcards.model} --seed {wildcards.seed} --other {wildcards.other}"
+        " --manifest {input.manifest:q} --predictions {input.predictions:q} --calibration {input.calibration:q}"
+        " --model {input.model:q} --metadata {input.metadata:q} --inventory {input.inventory:q}"
+        " --groups {input.groups:q} --overlap {input.overlap:q} --images {input.images:q} --crops {input.crops:q}"
+        " --conflicts {params.conflicts} --device {params.device} --threads {threads}"
+        " --output {output:q} &> {log:q}"
+
+
 rule explain:
     input:
         predictions="results/{study}/{dataset}/{split}/{model}/seed{seed}/predictions.parquet",
@@ -114,19 +152,25 @@ rule compare:
         metrics=[run.folder / "metrics.json" for run in study.runs()],
         predictions=[run.folder / "predictions.parquet" for run in study.runs()],
         baselines=[study.split_folder(*place) / "baselines.parquet" for place in study.dataset_splits()],
+        applied=[study.external_path(*test) for test in study.external_tests()],
         code=code_of("brainmri.evaluation.compare"),
     output:
         comparison="results/{study}/comparison.parquet",
         pairs="results/{study}/pairs.parquet",
         leakage="results/{study}/leakage.parquet",
+        external="results/{study}/external.parquet",
     log:
         "logs/{study}/compare.log",
     params:
         resamples=config["resamples"],
+        # A study of one data set has none.
+        applied=lambda wildcards, input: (
+            f" --applied {' '.join(map(quote, input.applied))}" if input.applied else ""
+        ),
     message:
         "Compare all models and protocols"
     shell:
         "brainmri compare --metrics {input.metrics:q} --predictions {input.predictions:q}"
         " --baselines {input.baselines:q} --resamples {params.resamples}"
         " --output {output.comparison:q} --pairs {output.pairs:q}"
-        " --leakage {output.leakage:q} &> {log:q}"
+        " --leakage {output.leakage:q} --external {output.external:q}{params.applied} &> {log:q}"

@@ -42,3 +42,28 @@ rule crop:
         "brainmri crop --raw {params.raw:q} --inventory {input.inventory:q} --size {wildcards.size}"
         " --settings {params.settings:q} --images {output.images:q} --crops {output.crops:q}"
         " --workers {threads} &> {log:q}"
+
+
+# One data set's images as another crops its own, for models of that one.
+rule crop_alike:
+    input:
+        inventory="data/{dataset}/inventory.parquet",
+        code=code_of("brainmri.images.crop"),
+    output:
+        images="data/{dataset}/alike/{other}/images_{size}.npy",
+        crops="data/{dataset}/alike/{other}/crops_{size}.parquet",
+    log:
+        "logs/data/{dataset}/crop_alike_{other}_{size}.log",
+    wildcard_constraints:
+        dataset=FETCHED,
+        other=FETCHED,
+    threads: 8
+    params:
+        raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
+        settings=lambda wildcards: json.dumps(config["datasets"][wildcards.other]["crop"]),
+    message:
+        "Crop {wildcards.dataset} to {wildcards.size} pixels, as {wildcards.other} is cropped"
+    shell:
+        "brainmri crop --raw {params.raw:q} --inventory {input.inventory:q} --size {wildcards.size}"
+        " --settings {params.settings:q} --images {output.images:q} --crops {output.crops:q}"
+        " --workers {threads} &> {log:q}"

@@ -22,6 +22,23 @@ def crops_of_model(wildcards):
     return f"data/{wildcards.dataset}/crops_{size}.parquet"
 
 
+def prepared_as_trained(pattern):
+    """A file of the other data set's images, prepared as the model's own are: one crop serves where both are equal."""
+
+    def path(wildcards):
+        crops = [config["datasets"][name]["crop"] for name in (wildcards.dataset, wildcards.other)]
+        alike = "" if crops[0] == crops[1] else f"/alike/{wildcards.dataset}"
+        size = config["models"][wildcards.model]["image_size"]
+        return f"data/{wildcards.other}{alike}/{pattern.format(size=size)}"
+
+    return path
+
+
+def overlap_with_other(wildcards):
+    """The pairs of copies between the data set that a model is from and the one that it is tested on."""
+    return study.overlap_of(wildcards.dataset, wildcards.other)
+
+
 def pretrained_weights(wildcards):
     """The local weights that the model starts from, so that a change of them is noticed."""
     recipe = config["models"][wildcards.model]

@@ -255,6 +255,26 @@ rule draw_pairs:
         " --split {wildcards.split} &> {log:q}"
 
 
+rule draw_external:
+    input:
+        external="results/{study}/external.parquet",
+        code=code_of("brainmri.reporting.draw_external"),
+    output:
+        report(
+            "results/{study}/figures/external/{model}.svg",
+            caption="../report/external.rst",
+            category="External validation",
+            labels={"model": "{model}", "figure": "data sets against data sets"},
+        ),
+    log:
+        "logs/{study}/draw_external/{model}.log",
+    message:
+        "Draw how {wildcards.model} does on data sets that it is not from"
+    shell:
+        "brainmri draw_external --external {input.external:q} --model {wildcards.model}"
+        " --output {output:q} &> {log:q}"
+
+
 rule report:
     input:
         data=expand(
@@ -308,8 +328,13 @@ rule report:
                 "comparison.parquet",
                 "pairs.parquet",
                 "leakage.parquet",
+                "external.parquet",
                 "figures/comparison.svg",
             ]
+        ],
+        external=[
+            *[study.external_path(*test) for test in study.external_tests()],
+            *[study.external_figure(model) for model in study.models_tested_outside()],
         ],
         code=code_of("brainmri.reporting.report"),
     output:
@@ -336,6 +361,7 @@ rule report:
                 "class_names": study.class_names,
                 "claims": study.claims,
                 "explain": study.explain,
+                "external": study.external,
             }
         ),
     message:

@@ -1,4 +1,4 @@
-"""The stage `compare`: one table of all trainings, one of pairs of models, one of pairs of protocols."""
+"""The stage `compare`: tables of all trainings, of pairs of models, of protocols, of data sets."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from brainmri.artefacts import read_json, write_parquet
 from brainmri.errors import BrainmriError
+from brainmri.evaluation.external import EXTERNAL_SCHEMA, external_table
 from brainmri.evaluation.leakage import LEAKAGE_SCHEMA, leakage_table
 from brainmri.evaluation.metrics import OVERALL_METRICS
 from brainmri.evaluation.paired import PAIRS_SCHEMA, pairs_table
@@ -38,8 +39,10 @@ def compare(
     leakage: Path | None = None,
     resamples: int = 2000,
     seed: int = 0,
+    applied: list[Path] | None = None,
+    external: Path | None = None,
 ) -> None:
-    """Compare all trainings: their metrics, models with each other, and protocols with each other.
+    """Compare all trainings: their metrics, models, protocols and data sets with each other.
 
     Parameters
     ----------
@@ -62,6 +65,10 @@ def compare(
         Number of bootstrap resamples, at least 100.
     seed
         Of the resampling.
+    applied
+        What models say of data sets that they are not from, as `predict_external` writes it.
+    external
+        Where to write ``external.parquet``: what they score there and at home. Empty where none was applied.
 
     Raises
     ------
@@ -72,8 +79,10 @@ def compare(
         raise BrainmriError("There is nothing to compare: name at least one metrics.json.")
     if resamples < 100:
         raise BrainmriError(f"resamples is {resamples}: must be at least 100 (2000 is a good number).")
-    if (pairs or leakage) and not predictions:
-        raise BrainmriError("Pairs and leakage are told from predictions: name those of each training.")
+    if (pairs or leakage or external) and not predictions:
+        raise BrainmriError(
+            "Pairs, leakage and external validation are told from predictions: name those of each training."
+        )
     table = metrics_table(metrics)
     # All is computed before anything is written: no table is left beside an older one.
     documents = [(table, output, COMPARISON_SCHEMA, metrics)]
@@ -84,6 +93,9 @@ def compare(
             documents.append((pairs_table(tested, resamples, seed), pairs, PAIRS_SCHEMA, inputs))
         if leakage:
             documents.append((leakage_table(tested, resamples, seed), leakage, LEAKAGE_SCHEMA, inputs))
+    if external:
+        told = external_table(metrics, predictions, applied or [], resamples, seed)
+        documents.append((told, external, EXTERNAL_SCHEMA, [*metrics, *predictions, *(applied or [])]))
     for frame, path, schema, inputs in documents:
         config = {} if path == output else {"resamples": resamples, "seed": seed}
         write_parquet(frame, path, config=config, inputs=inputs, schema=schema)

@@ -2,6 +2,7 @@
 
 from brainmri.reporting.answers_data import answer, listed
 from brainmri.reporting.numbers import percent
+from brainmri.reporting.page_external import believed
 from brainmri.reporting.words import with_interval
 from brainmri.study import Study
 
@@ -18,7 +19,7 @@ def number_answers(study: Study, context: dict) -> dict[str, dict | None]:
         "internal": performance,
         "performance": performance,
         "leakage": answer(listed(leakage_words(tables)), link),
-        "external": external(context["splits"], tables, link),
+        "external": external(context["splits"], tables, link, context["external"]),
         "per_class": per_class(best, runs),
         "failures": failures(best, runs),
     }
@@ -55,8 +56,18 @@ def leakage_words(tables: list[dict]) -> list[str]:
     ]
 
 
-def external(splits: list[dict], tables: list[dict], link: dict) -> dict | None:
-    """Return the numbers of tests on a data set that was not trained on; None where there are none."""
+def external(splits: list[dict], tables: list[dict], link: dict, outside: dict | None) -> dict | None:
+    """Return the numbers of tests on a data set that was not trained on; None where there are none.
+
+    Parameters
+    ----------
+    splits, tables
+        What `split_context` and `summary_tables` returned.
+    link
+        Of the comparison.
+    outside
+        What `external_context` returned.
+    """
     outside = {(split["dataset"], split["name"]) for split in splits if split["protocol"] == OUTSIDE}
     told = [
         f"Trained on the rest of {table['dataset']}, tested on another set ({column['name']}), "
@@ -67,7 +78,25 @@ def external(splits: list[dict], tables: list[dict], link: dict) -> dict | None:
         for column, cell in zip(table["columns"], row["cells"], strict=True)
         if (table["dataset"], column["name"]) in outside
     ]
-    return answer(listed(told), link) if told else None
+    links = [link] if told else []
+    if outside:
+        told += outside_words(believed([row for row in outside["rows"] if not row["own"]], tables))
+        links.append(outside["link"])
+    return answer(listed(told), *links) if told else None
+
+
+def outside_words(rows: list[dict]) -> list[str]:
+    """Return what each model scores on other data sets, beside its own test part among the same classes."""
+    return [
+        f"Trained on {row['trained_on']} ({row['split']}), tested on {row['tested_on']} without its copies "
+        f"({row['images']} images, {row['groups']} groups; {', '.join(row['classes'])}), {row['model']}: "
+        f"accuracy {with_interval(row['values'][0])}, on its own test part {with_interval(row['at_home'])}, "
+        f"difference {row['points']} points ({row['range']})"
+        if row["images"]
+        else f"Trained on {row['trained_on']} ({row['split']}), {row['model']} has no image of "
+        f"{row['tested_on']} left to be tested on"
+        for row in rows
+    ]
 
 
 def of_best(best: list[dict], runs: list[dict]) -> list[tuple[dict, dict]]:

@@ -126,7 +126,8 @@ class Integrity:
                 found[source] = f"is not the file that {made} was made from"
         for run in study.runs():
             model = run.folder / "model.json"
-            for made in (run.folder / "predictions.parquet", run.folder / "calibration.json"):
+            outside = [study.external_path(run, other) for other in study.tested_outside(run.dataset)]
+            for made in (run.folder / "predictions.parquet", run.folder / "calibration.json", *outside):
                 if {model, made} & set(found) or not (model.is_file() and made.is_file()):
                     continue
                 known, told = (self.artefact(path).digests_of("model.safetensors") for path in (made, model))
@@ -206,6 +207,9 @@ def comparison_derivations(study: Study) -> list[tuple[Path, Path]]:
     sources = [*metrics, *[run.folder / "predictions.parquet" for run in study.runs()]]
     sources += [study.split_folder(*place) / "baselines.parquet" for place in study.dataset_splits()]
     pairs = [(comparison, source) for source in metrics]
+    applied = [study.external_path(*test) for test in study.external_tests()]
+    of_runs = sources[: 2 * len(metrics)]
+    pairs += [(study.folder / "external.parquet", source) for source in (*of_runs, *applied)]
     return pairs + [(table, source) for table in tested for source in sources]
 
 
@@ -220,6 +224,14 @@ def run_derivations(study: Study, run: Run) -> list[tuple[Path, Path]]:
         *[(made, manifest) for made in (*from_manifest, maps)],
         *[(made, source) for made in (metrics, maps) for source in (predictions, calibration)],
         (maps.with_name("explain.json"), maps),
+        *[
+            (study.external_path(run, other), source)
+            for other in study.tested_outside(run.dataset)
+            for source in (
+                *(manifest, predictions, calibration, study.overlap_of(run.dataset, other)),
+                *(study.data_folder(other) / name for name in ("inventory.parquet", "groups.parquet")),
+            )
+        ],
     ]
 
 

@@ -1,7 +1,7 @@
 """Model cards, with the sections of Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019)."""
 
 from brainmri.reporting.cards import fact, model_card_name, question, section, table
-from brainmri.reporting.model_numbers import analyses, is_entry
+from brainmri.reporting.model_numbers import analyses, elsewhere, is_entry
 from brainmri.reporting.numbers import UNKNOWN, flattened, is_number, metric_title, percent
 from brainmri.reporting.page_warnings import warning_places
 from brainmri.reporting.words import joined
@@ -14,7 +14,9 @@ LEAD = (
 )
 
 
-def model_card(runs: list[dict], split: dict, dataset: dict, warnings: list[dict]) -> dict:
+def model_card(
+    runs: list[dict], split: dict, dataset: dict, warnings: list[dict], outside: list[dict] | None = None
+) -> dict:
     """Return the card of a model that was trained on a split, with one seed or several.
 
     Parameters
@@ -25,6 +27,8 @@ def model_card(runs: list[dict], split: dict, dataset: dict, warnings: list[dict
         What `split_context` and `dataset_context` returned.
     warnings
         The page's warnings; those of this model, split and data set are told.
+    outside
+        What `external_context` returned as its rows; those of this model and split are told.
     """
     first = runs[0]
     where = f"{first['dataset']}, {first['split']}"
@@ -40,10 +44,17 @@ def model_card(runs: list[dict], split: dict, dataset: dict, warnings: list[dict
             evaluation_data(first, split),
             training_data(first, split),
             analyses(runs),
+            *elsewhere([row for row in outside or [] if is_of(row, first)]),
             ethics(dataset),
             caveats(runs, split, dataset, warnings),
         ],
     }
+
+
+def is_of(row: dict, run: dict) -> bool:
+    """Tell whether a row of `external_context` is of a training, on a data set that it is not from."""
+    same = (row["trained_on"], row["split"], row["model"]) == (run["dataset"], run["split"], run["model"])
+    return same and not row["own"]
 
 
 def details(runs: list[dict]) -> dict:

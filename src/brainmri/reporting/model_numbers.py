@@ -69,6 +69,34 @@ def analyses(runs: list[dict]) -> dict:
     )
 
 
+def elsewhere(rows: list[dict]) -> list[dict]:
+    """Return the section of the numbers on data sets that the model is not from; none where none is tested.
+
+    Parameters
+    ----------
+    rows
+        Those of `external_context` that are of this model.
+    """
+    if not rows:
+        return []
+    head = ["Tested on", "Images", "Groups", "Classes", "Accuracy", "Own test part", "Difference, points"]
+    lines = [
+        [
+            row["tested_on"],
+            str(row["images"]),
+            str(row["groups"]),
+            ", ".join(row["classes"]) or "none left",
+            with_interval(row["values"][0]),
+            with_interval(row["at_home"]),
+            f"{row['points']} ({row['range']})" if row["points"] else UNKNOWN,
+        ]
+        for row in rows
+    ]
+    links = [link for row in rows for link in row["links"]]
+    caption = "Means over seeds, without copies of the own set, among the classes of both"
+    return [section("External validation", table(caption, head, lines, *links))]
+
+
 def over_seeds(name: str, runs: list[dict]) -> str:
     """Return the mean of a metric over seeds, with its lowest and highest; a dash where there is one seed."""
     known = [(run["test"].get(name) or {}).get("value") for run in runs]

@@ -15,6 +15,7 @@ from brainmri.reporting.page_audit import copies_context, leak_effects
 from brainmri.reporting.page_claims import claim_rows
 from brainmri.reporting.page_comparison import best_leak_free, comparison_rows, summary_tables
 from brainmri.reporting.page_data import dataset_context, split_context
+from brainmri.reporting.page_external import external_context
 from brainmri.reporting.page_leakage import leakage_context
 from brainmri.reporting.page_models import run_context
 from brainmri.reporting.page_overlap import overlap_rows
@@ -60,6 +61,8 @@ def page_context(study: Study, folder: Path) -> dict:
     best = [best for table in tables if (best := best_leak_free(table, splits, runs))]
     beside, baselines = beside_models(study), baseline_rows(study, artefacts)
     unbeaten = baseline_warnings(beside, artefacts.link(study.folder / "pairs.parquet"))
+    external = external_context(study, tables, best, artefacts)
+    unbeaten += external["warnings"] if external else []
     comparison = artefacts.link(study.folder / "comparison.parquet")
     figure = study.folder / "figures" / "comparison.svg"
     alt = "Accuracy and macro-F1 with intervals, of every model and protocol; the table has the numbers"
@@ -74,6 +77,7 @@ def page_context(study: Study, folder: Path) -> dict:
         "runs": runs,
         "tables": tables,
         "best": best,
+        "external": external,
         "leakage": leakage_context(study, best, artefacts),
         "pairs": pair_tables(study, artefacts),
         "baselines": baselines,

@@ -43,7 +43,13 @@ def cards_context(study: Study, context: dict) -> dict:
     answers = study_answers(study, context)
     return {
         "model_cards": [
-            model_card(runs, splits[dataset, split], datasets[dataset], context["warnings"])
+            model_card(
+                runs,
+                splits[dataset, split],
+                datasets[dataset],
+                context["warnings"],
+                (context["external"] or {}).get("rows"),
+            )
             for (dataset, split, _), runs in trained.items()
         ],
         "datasheets": [

@@ -1,0 +1,237 @@
+"""What the page says of models on data sets that they are not from, as plain dictionaries."""
+
+import pandas as pd
+
+from brainmri.artefacts import read_parquet
+from brainmri.reporting.draw_external import diagonal
+from brainmri.reporting.embedding import Artefacts
+from brainmri.reporting.numbers import measured, metric_title
+from brainmri.reporting.page_leakage import in_points, span
+from brainmri.reporting.style import class_title
+from brainmri.study import Study
+
+TOLD = ("accuracy", "balanced_accuracy", "macro_f1")
+LOSSES = ("log_loss", "brier")
+# A fall of accuracy that a reader is warned of, if it is sure as well.
+LARGE_FALL = 0.05
+NAMED_IN_WARNING = 3
+
+
+def external_context(study: Study, tables: list[dict], best: list[dict], artefacts: Artefacts) -> dict | None:
+    """Return what models score on other data sets; None where the study tests none.
+
+    Parameters
+    ----------
+    study
+        The study.
+    tables
+        What `summary_tables` returned: which split of a data set is free of leaks.
+    best
+        What `best_leak_free` returned: of whose models the sentences tell.
+    artefacts
+        Collects the files that are shown.
+    """
+    path = study.folder / "external.parquet"
+    link = artefacts.link(path)
+    table = read_parquet(path)
+    if not study.external_tests():
+        return None
+    links: dict[tuple, list[dict]] = {}
+    for run, other in study.external_tests():
+        place = (run.model, run.dataset, run.split, other)
+        links.setdefault(place, []).append(artefacts.link(study.external_path(run, other)))
+    free = {
+        (entry["dataset"], column["name"]): column["leakage"]["free"]
+        for entry in tables
+        for column in entry["columns"]
+    }
+    rows = [
+        cell_row(metrics, free.get((place[1], place[2]), False), links.get(place, []))
+        for place, metrics in cells_of(table[table["seed"].isna()])
+    ]
+    outside = [row for row in rows if not row["own"]]
+    return {
+        "rows": rows,
+        "sentences": told_first(outside, tables, best),
+        "left_out": left_out_rows(outside),
+        "warnings": fall_warnings(outside, tables, link),
+        "figures": [
+            artefacts.figure(
+                study.external_figure(model),
+                f"Matrix of the accuracy of {model} on each data set, trained on each; the table has the "
+                "numbers",
+            )
+            for model in study.models_tested_outside()
+        ],
+        "link": link,
+    }
+
+
+def cells_of(table: pd.DataFrame) -> list[tuple[tuple, dict[str, dict]]]:
+    """Return place (model, trained on, split, tested on) and metrics of each cell; own parts in full."""
+    of_accuracy = table[table["metric"] == "accuracy"]
+    widest = pd.concat(
+        [own for _, models in of_accuracy.groupby("model") if len(own := diagonal(models))]
+        or [of_accuracy.head(0)]
+    )
+    classes = {
+        (row["model"], row["trained_on"], row["split"]): row["classes"] for row in widest.to_dict("records")
+    }
+    cells: dict[tuple, dict[str, dict]] = {}
+    for row in table.to_dict("records"):
+        place = (row["model"], row["trained_on"], row["split"], row["tested_on"])
+        if row["trained_on"] != row["tested_on"] or row["classes"] == classes.get(place[:3]):
+            cells.setdefault(place, {})[row["metric"]] = row
+    return list(cells.items())
+
+
+def cell_row(metrics: dict[str, dict], free: bool, links: list[dict]) -> dict:
+    """Return one cell, ready to print.
+
+    Parameters
+    ----------
+    metrics
+        Rows of ``external.parquet`` by metric.
+    free
+        Whether the split that was trained on is free of leaks.
+    links
+        The tables of `predict_external`, one a seed.
+    """
+    row = metrics["accuracy"]
+    difference = row["difference"]
+    known = not pd.isna(difference)
+    return {
+        **{key: row[key] for key in ("model", "trained_on", "split", "protocol", "tested_on")},
+        "own": row["trained_on"] == row["tested_on"],
+        "free": free,
+        "images": int(row["n_images"]),
+        "groups": int(row["n_groups"]),
+        "classes": [class_title(name) for name in row["classes"].split(", ") if name],
+        "values": [measured(name, entry_of(metrics[name])) for name in (*TOLD, *LOSSES)],
+        "titles": [metric_title(name) for name in (*TOLD, *LOSSES)],
+        "at_home": measured("accuracy", entry_of(row, "own")),
+        "own_images": None if pd.isna(row["own_n_images"]) else int(row["own_n_images"]),
+        "difference": float(difference) if known else None,
+        "limits": (row["difference_low"], row["difference_high"]) if known else None,
+        "points": in_points(difference, sign=True) if known else "",
+        "range": span(row["difference_low"], row["difference_high"]) if known else "",
+        "certain": known and (row["difference_high"] < 0 or row["difference_low"] > 0),
+        "over_seeds": span(row["difference_lowest_seed"], row["difference_highest_seed"])
+        if known and row["seeds"] > 1
+        else "",
+        "counts": None if pd.isna(row["n_copies_learnt"]) else counts_of(row),
+        "links": links,
+    }
+
+
+def entry_of(row: dict, of: str = "") -> dict:
+    """Return a value with its limits as ``metrics.json`` has it; `of` is ``own`` for the own test part."""
+    keys = ("own", "own_low", "own_high") if of else ("value", "low", "high")
+    values = [row[key] for key in keys]
+    return dict(
+        zip(("value", "low", "high"), (None if pd.isna(v) else float(v) for v in values), strict=True)
+    )
+
+
+def counts_of(row: dict) -> dict[str, int]:
+    """Return how many files of the tested set were left out, by why."""
+    names = ("copies_learnt", "copies_shared", "label_conflicts", "other_classes", "unusable")
+    return {name: int(row[f"n_{name}"]) for name in names}
+
+
+def left_out_rows(outside: list[dict]) -> list[dict]:
+    """Return what was left out of each tested set, once for all models."""
+    seen = {}
+    for row in outside:
+        place = (row["trained_on"], row["split"], row["tested_on"], tuple(row["counts"].values()))
+        seen.setdefault(place, row)
+    return [
+        {
+            **{key: row[key] for key in ("trained_on", "split", "protocol", "tested_on")},
+            **row["counts"],
+            "files": row["images"] + sum(row["counts"].values()),
+            "images": row["images"],
+            "groups": row["groups"],
+            "classes": ", ".join(row["classes"]),
+            "links": row["links"][:1],
+        }
+        for row in seen.values()
+    ]
+
+
+def believed(rows: list[dict], tables: list[dict]) -> list[dict]:
+    """Return the rows of each data set's leak-free split; of all its splits where none is."""
+    base = {table["dataset"]: table["base"] for table in tables}
+    return [row for row in rows if base.get(row["trained_on"]) in (None, row["split"])]
+
+
+def told_first(outside: list[dict], tables: list[dict], best: list[dict]) -> list[dict]:
+    """Return a sentence for each two data sets, of the model that is named best on the first."""
+    leaders = {leader["dataset"]: leader["model"] for leader in best}
+    by_pair: dict[tuple, list[dict]] = {}
+    for row in believed(outside, tables):
+        by_pair.setdefault((row["trained_on"], row["tested_on"]), []).append(row)
+    chosen = [
+        next((row for row in rows if row["model"] == leaders.get(pair[0])), rows[0])
+        for pair, rows in by_pair.items()
+    ]
+    return [
+        {"place": f"{row['trained_on']} → {row['tested_on']}", "text": sentence(row), "links": row["links"]}
+        for row in chosen
+    ]
+
+
+def sentence(row: dict) -> str:
+    """Return in words what a model scores on another data set, and how far that is from its own."""
+    who = f"{row['model']}, trained on {row['trained_on']} ({row['split']}),"
+    relatives = row["counts"]["copies_learnt"] + row["counts"]["copies_shared"]
+    if not row["images"]:
+        return (
+            f"{who} cannot be tested on {row['tested_on']}: after {relatives} copies and neighbours of "
+            f"{row['trained_on']} were left out, there are no two classes left that both sets test."
+        )
+    value = row["values"][0]
+    told = (
+        f"{who} is right on {value['text']} ({value['range']}) of the {row['images']} images of "
+        f"{row['tested_on']} that are no copies or neighbours of {row['trained_on']} ({relatives} are)"
+    )
+    beside = f"95 % interval {row['range']}" + (
+        f"; over seeds {row['over_seeds']}" if row["over_seeds"] else ""
+    )
+    points = in_points(abs(row["difference"]))
+    if not row["certain"]:
+        text = (
+            f"{told}. Whether that differs from the {row['at_home']['text']} on its own test part cannot be "
+            f"told: {row['points']} points ({beside})."
+        )
+    else:
+        way = "fewer" if row["difference"] < 0 else "more"
+        text = (
+            f"{told}: {points} points {way} than the {row['at_home']['text']} on its own test part "
+            f"(difference {row['points']}, {beside})."
+        )
+    return text + f" Among {', '.join(row['classes'])}."
+
+
+def fall_warnings(outside: list[dict], tables: list[dict], link: dict) -> list[dict]:
+    """Return a warning for each two data sets where models surely lose much accuracy, the worst first."""
+    fallen: dict[tuple, list[dict]] = {}
+    for row in believed(outside, tables):
+        if row["certain"] and row["difference"] <= -LARGE_FALL:
+            fallen.setdefault((row["trained_on"], row["split"], row["tested_on"]), []).append(row)
+    found = []
+    for (trained_on, split, tested_on), rows in fallen.items():
+        rows = sorted(rows, key=lambda row: row["difference"])
+        named = [
+            f"{row['model']} ({row['at_home']['text']} to {row['values'][0]['text']}; {row['points']} "
+            f"points, {row['range']})"
+            for row in rows[:NAMED_IN_WARNING]
+        ]
+        more = f" and {len(rows) - len(named)} more" if len(rows) > len(named) else ""
+        text = (
+            f"On {tested_on} the accuracy of {', '.join(named)}{more} is far below that on the own test "
+            "part: what was learnt does not carry over to another source."
+        )
+        where = f"{trained_on}, {split}"
+        found.append({"level": "warning", "where": where, "text": text, "links": [link]})
+    return found
