@@ -56,7 +56,7 @@ def leakage_words(tables: list[dict]) -> list[str]:
     ]
 
 
-def external(splits: list[dict], tables: list[dict], link: dict, outside: dict | None) -> dict | None:
+def external(splits: list[dict], tables: list[dict], link: dict, matrix: dict | None) -> dict | None:
     """Return the numbers of tests on a data set that was not trained on; None where there are none.
 
     Parameters
@@ -65,7 +65,7 @@ def external(splits: list[dict], tables: list[dict], link: dict, outside: dict |
         What `split_context` and `summary_tables` returned.
     link
         Of the comparison.
-    outside
+    matrix
         What `external_context` returned.
     """
     outside = {(split["dataset"], split["name"]) for split in splits if split["protocol"] == OUTSIDE}
@@ -79,9 +79,9 @@ def external(splits: list[dict], tables: list[dict], link: dict, outside: dict |
         if (table["dataset"], column["name"]) in outside
     ]
     links = [link] if told else []
-    if outside:
-        told += outside_words(believed([row for row in outside["rows"] if not row["own"]], tables))
-        links.append(outside["link"])
+    if matrix:
+        told += outside_words(believed([row for row in matrix["rows"] if not row["own"]], tables))
+        links.append(matrix["link"])
     return answer(listed(told), *links) if told else None
 
 
