@@ -218,6 +218,7 @@ def write_comparison(study: Study) -> None:
         study.folder / "pairs.parquet",
         study.folder / "leakage.parquet",
         resamples=100,
+        external=study.folder / "external.parquet",
     )
     for place in places:
         draw_pairs(study.folder / "pairs.parquet", study.split_figures(*place) / "pairs.svg", *place)

@@ -41,10 +41,13 @@ def study_of_two(folder: Path) -> dict:
     config["datasets"] = {
         name: {"source": {"directory": str(place)}, "splits": []} for name, place in two_sets(folder).items()
     }
-    config["datasets"]["both"] = {"source": {"datasets": ["north", "south"]}}
+    # The models of north are tested on south too, whose images are then cropped as those of north.
+    config["datasets"]["north"] |= {"splits": ["grouped"], "crop": {"margin": 4}}
+    config["datasets"]["both"] = {"source": {"datasets": ["north", "south"]}, "splits": ["on_south", "cv"]}
     config["splits"] = {
         "on_south": {"protocol": "leave_one_out", "test_dataset": "south", "val": 0.25},
         "cv": {"protocol": "grouped", "folds": 2, "val": 0.25},
+        "grouped": {"protocol": "grouped", "train": 0.5, "val": 0.25, "test": 0.25},
     }
     config["models"] = {"cnn": config["models"]["cnn"]}
     return config
@@ -74,8 +77,27 @@ def test_a_pooled_set_goes_through_all_stages_as_a_fetched_one(workflow, tmp_pat
     assert told[0]["images"]["north"] >= 1
     page = (study.folder / "results/external/report/index.html").read_text()
     assert "leave_one_out" in page and "cv-fold1" in page
+    assert_tested_outside(study, page)
     again = study.run()
     assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def assert_tested_outside(study, page: str) -> None:
+    """Look whether the model of north was tested on south, without the file that both have, and shown."""
+    (told,) = study.results("*/*/*/*/external/*.parquet").items()
+    assert told[0] == "north/grouped/cnn/seed0/external/south.parquet"
+    table = pd.read_parquet(told[1])
+    (reason,) = table.loc[table["image_id"].str.endswith("/copied.jpg"), "reason"]
+    assert reason.startswith("a copy or neighbour of it")
+    tested = table[table["reason"].isna()]
+    assert tested["group_id"].nunique() > 4 and tested["confidence"].between(0.25, 1).all()
+    assert (study.folder / "data/south/alike/north/images_32.npy").is_file()
+    matrix = pd.read_parquet(study.folder / "results/external/external.parquet")
+    of_accuracy = matrix[(matrix["metric"] == "accuracy") & (matrix["seed"] == 0)]
+    measured = dict(zip(of_accuracy["tested_on"], of_accuracy["value"], strict=True))
+    assert measured.keys() == {"north", "south"}
+    assert measured["south"] == pytest.approx((tested["label"] == tested["predicted"]).mean())
+    assert '<section id="external"' in page and "north/grouped/cnn/seed0/external/south.parquet" in page
 
 
 def test_the_example_of_external_validation_can_be_planned(workflow):
@@ -90,5 +112,12 @@ def test_the_example_of_external_validation_can_be_planned(workflow):
     }
     assert counts["fetch"] == counts["audit"] == 2
     assert counts["pool"] == counts["overlap"] == 1
-    assert counts["split"] == 3
-    assert counts["train"] == counts["evaluate"] == 6
+    assert counts["split"] == 5
+    assert counts["train"] == counts["evaluate"] == 10
+    # Two models of each of two sets, on the other one; those of the pooled set have `leave_one_out`.
+    assert counts["predict_external"] == 4
+    assert counts["draw_external"] == 2
+    assert "crop_alike" not in counts
+    apart = workflow(config | {"external": False}).run("--dry-run", "--quiet", "rules", "--", "all")
+    assert apart.returncode == 0, apart.stdout + apart.stderr
+    assert "predict_external" not in apart.stdout + apart.stderr
