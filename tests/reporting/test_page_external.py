@@ -154,13 +154,13 @@ def test_every_row_has_its_artefacts_with_digests(study, section):
 
 def test_the_section_has_the_matrix_the_table_and_the_counts(section):
     assert section.count("<img") == 1 and 'alt="Matrix of the accuracy of cnn' in section
-    assert '<table class="sortable">' in section
+    assert '<table class="sortable narrow">' in section
     told = words(section)
     assert "own test part 93.0 % 90.0–96.0" in told
     # The own part of fewer classes stands beside the cell that it belongs to, and is no row.
     assert "95.0 %" not in told
-    assert "238 30 5 2 0 1 200 100" in told
-    assert "none left" in told
+    assert "238 30 5 2 0 1 200 100 groups" in told
+    assert "no two classes left" in told
 
 
 def test_a_study_of_one_data_set_has_no_section(study, tmp_path):

@@ -95,7 +95,7 @@ def matrix_figure(rows: pd.DataFrame, model: str) -> Figure:
     bar = figure.colorbar(image, ax=axes, orientation="horizontal", aspect=40, pad=0.03)
     bar.set_ticks([0, 0.5, 1], labels=["0", "50", "100 %"])
     bar.outline.set_visible(False)
-    bar.set_label("accuracy, 95 % interval, number of images; framed: the own test part")
+    bar.set_label("accuracy, 95 % interval, images; framed: own test part")
     return figure
 
 

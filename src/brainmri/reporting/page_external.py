@@ -10,8 +10,7 @@ from brainmri.reporting.page_leakage import in_points, span
 from brainmri.reporting.style import class_title
 from brainmri.study import Study
 
-TOLD = ("accuracy", "balanced_accuracy", "macro_f1")
-LOSSES = ("log_loss", "brier")
+TOLD = ("accuracy", "macro_f1", "log_loss")
 # A fall of accuracy that a reader is warned of, if it is sure as well.
 LARGE_FALL = 0.05
 NAMED_IN_WARNING = 3
@@ -107,8 +106,8 @@ def cell_row(metrics: dict[str, dict], free: bool, links: list[dict]) -> dict:
         "images": int(row["n_images"]),
         "groups": int(row["n_groups"]),
         "classes": [class_title(name) for name in row["classes"].split(", ") if name],
-        "values": [measured(name, entry_of(metrics[name])) for name in (*TOLD, *LOSSES)],
-        "titles": [metric_title(name) for name in (*TOLD, *LOSSES)],
+        "values": [measured(name, entry_of(metrics[name])) for name in TOLD],
+        "titles": [metric_title(name) for name in TOLD],
         "at_home": measured("accuracy", entry_of(row, "own")),
         "own_images": None if pd.isna(row["own_n_images"]) else int(row["own_n_images"]),
         "difference": float(difference) if known else None,
