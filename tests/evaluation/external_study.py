@@ -1,4 +1,4 @@
-"""A model's own predictions and those on another data set on disk, as the stages before `compare` leave them."""
+"""A model's own predictions and those on another data set, as the stages before `compare` leave them."""
 
 from pathlib import Path
 

@@ -72,7 +72,7 @@ def write_foreign(folder) -> None:
 
 
 def write_own(folder) -> None:
-    """Write a tiny untrained model of the own set, with the manifest and the predictions that it goes with."""
+    """Write a tiny untrained model of the own set, with the manifest and predictions that go with it."""
     parts, groups = zip(*OWN.values(), strict=True)
     manifest = pd.DataFrame({"image_id": [*OWN], "split": parts, "group_id": groups})
     write_parquet(manifest, folder / "manifest.parquet", config={})
@@ -116,7 +116,11 @@ def arguments(sets, tmp_path):
     """Return the arguments of the stage."""
     own, foreign = sets / "own", sets / "foreign"
     return {
-        **{"dataset": "north", "split": "grouped", "name": "cnn", "seed": 3, "other": "south"},
+        "dataset": "north",
+        "split": "grouped",
+        "name": "cnn",
+        "seed": 3,
+        "other": "south",
         **{name: own / f"{name}.parquet" for name in ("manifest", "predictions")},
         "calibration": own / "calibration.json",
         "model": own / "model.safetensors",

@@ -62,7 +62,7 @@ TABLE = table_of(
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Study:
-    """Two data sets, one model with two seeds, tested on each other; what the section reads, and its figure."""
+    """Two data sets, one model with two seeds, tested on each other: what the section reads."""
     root = tmp_path_factory.mktemp("external")
     study = Study(
         name="two",
@@ -196,7 +196,7 @@ def test_the_matrix_writes_value_interval_and_images_into_each_cell():
 
 
 def test_a_model_that_was_not_tested_cannot_be_drawn(study, tmp_path):
-    with pytest.raises(BrainmriError, match="has no model 'cnm'.*cnn"):
+    with pytest.raises(BrainmriError, match=r"has no model 'cnm'.*cnn"):
         draw_external(study.folder / "external.parquet", "cnm", tmp_path / "m.svg")
     assert not (tmp_path / "m.svg").exists()
 
