@@ -27,9 +27,10 @@ def prepared_as_trained(pattern):
 
     def path(wildcards):
         crops = [config["datasets"][name]["crop"] for name in (wildcards.dataset, wildcards.other)]
-        alike = "" if crops[0] == crops[1] else f"/alike/{wildcards.dataset}"
-        size = config["models"][wildcards.model]["image_size"]
-        return f"data/{wildcards.other}{alike}/{pattern.format(size=size)}"
+        folder = study.data_folder(wildcards.other)
+        if crops[0] != crops[1]:
+            folder = folder / "alike" / wildcards.dataset
+        return folder / pattern.format(size=config["models"][wildcards.model]["image_size"])
 
     return path
 
