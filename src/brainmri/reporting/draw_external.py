@@ -13,7 +13,6 @@ from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError, nearest
 from brainmri.reporting.style import (
     GRID,
-    INK,
     MATRIX_COLOURS,
     MUTED,
     add_title,
@@ -113,7 +112,8 @@ def write_cell(axes: Axes, place: tuple[int, int], row: dict | None, with_interv
     ink = text_colour_on(colormaps[MATRIX_COLOURS](row["value"]))
     axes.text(column, line, words, ha="center", va="center", fontsize=9, color=ink, linespacing=1.15)
     is_own = row["trained_on"] == row["tested_on"]
-    width, edge, inset = (2.5, INK, 0.46) if is_own else (1.5, "white", 0.5)
+    # In the letters' colour, which stands out from the cell whatever its value.
+    width, edge, inset = (2.5, ink, 0.46) if is_own else (1.5, "white", 0.5)
     axes.add_patch(
         Rectangle(
             (column - inset, line - inset), 2 * inset, 2 * inset, fill=False, edgecolor=edge, linewidth=width
