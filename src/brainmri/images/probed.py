@@ -1,13 +1,11 @@
-"""What a probe alters before a model is trained: pixels that are blanked, labels that are shuffled.
+"""What a probe leaves of an image; the rest is blanked.
 
 - ``border`` keeps a frame, a tenth of the side wide, 36 % of the pixels: skull, skin and background, and of
   the phantom's lesions 2 % of the pixels.
 - ``centre_masked`` blanks a disc of four fifths of the side, 50 % of the pixels: it covers 90 % of the pixels
   of the phantom's lesions, and at least half of 94 % of them.
-- ``shuffled_labels`` keeps the images. All images of a group that share a label go on sharing one, and which
-  one it is, is drawn, in all parts alike (Yagis et al., Sci. Rep. 11, 2021). Nothing can be learnt then but
-  which patient or copy an image is of. Labels drawn image by image would hide that: the copy of a test image
-  in training would carry a label that says nothing of the test image's.
+- ``shuffled_labels`` keeps the images (`splits.shuffle` says what becomes of the labels), and ``unaltered``
+  everything: the control.
 
 What is blanked is zero, the ground of every MRI, and it is blanked in the packed array: whoever reads it, on
 a CPU or a GPU, to train or to test, sees the same, and no rotation can pull anything back in.
@@ -16,7 +14,6 @@ a CPU or a GPU, to train or to test, sees the same, and no rotation can pull any
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from brainmri.artefacts import written_atomically
 from brainmri.errors import BrainmriError
@@ -27,8 +24,6 @@ CONTROL, SHUFFLED = "unaltered", "shuffled_labels"
 
 FRAME = 0.1  # width of the frame on each side, as a share of the image's side
 DISC = 0.8  # diameter of the disc, as a share of the image's side
-# Draws of labels before it is given up that each class trains.
-DRAWS = 100
 CHUNK = 256  # images altered at a time
 
 
@@ -55,7 +50,6 @@ def kept_pixels(probe: str, size: int) -> np.ndarray:
         kept[width : size - width, width : size - width] = False
     if probe == "centre_masked":
         distance = np.arange(size) - (size - 1) / 2
-        # In whole numbers of half pixels' squares, the same on every machine.
         kept = 4 * (distance[:, None] ** 2 + distance**2) >= (DISC * size) ** 2
     return kept
 
@@ -86,40 +80,3 @@ def write_blanked(images: np.ndarray, rows: np.ndarray, kept: np.ndarray, path: 
             chunk = ordered[start : start + CHUNK]
             altered[chunk] = blanked(images[chunk], kept)
         altered.flush()
-
-
-def shuffled_labels(manifest: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return a manifest whose labels are drawn anew, and say nothing any more.
-
-    Images of a group that share a label still do. Of each label there are as many such shares of groups as
-    before; excluded images keep theirs.
-
-    Parameters
-    ----------
-    manifest
-        The rows of a ``manifest.parquet``.
-    seed
-        Same seed, same labels.
-
-    Raises
-    ------
-    BrainmriError
-        If a class has so few groups that in none of 100 draws each class trains.
-    """
-    altered, generator = manifest.copy(), np.random.default_rng(seed)
-    used = manifest["split"] != "excluded"
-    shares = manifest.loc[used, ["group_id", "label", "label_index"]].drop_duplicates(["group_id", "label"])
-    # The order of the rows must not matter.
-    shares = shares.sort_values(["group_id", "label"], ignore_index=True)
-    place = pd.MultiIndex.from_frame(shares[["group_id", "label"]])
-    own = place.get_indexer(pd.MultiIndex.from_frame(manifest.loc[used, ["group_id", "label"]]))
-    for _ in range(DRAWS):
-        drawn = shares.iloc[generator.permutation(len(shares))].reset_index(drop=True).iloc[own]
-        for column in ("label", "label_index"):
-            altered.loc[used, column] = drawn[column].to_numpy()
-        if set(altered.loc[altered["split"] == "train", "label"]) == set(shares["label"]):
-            return altered
-    raise BrainmriError(
-        "Labels cannot be shuffled: a class has so few groups that it is left without a training image. Add "
-        "images of it, or leave shuffled labels out."
-    )
