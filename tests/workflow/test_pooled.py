@@ -47,6 +47,7 @@ def study_of_two(folder: Path) -> dict:
         "cv": {"protocol": "grouped", "folds": 2, "val": 0.25},
     }
     config["models"] = {"cnn": config["models"]["cnn"]}
+    config["probes"] = {"epochs": 0}
     return config
 
 

@@ -10,6 +10,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 
 from brainmri.artefacts import read_parquet, write_json, write_parquet
@@ -115,27 +116,41 @@ def probes(
     said = said.assign(dataset=dataset, split=split, model=model)[PROBES_SCHEMA.names]
     listed = read_parquet(manifest, ["label", "label_index", "split"])
     used = listed[listed["split"] != "excluded"].sort_values("label_index", kind="stable")
-    scores = judged_probes(
-        said,
-        list(used["label"].unique()),
-        {probe: of_probe.pop("most_frequent") for probe, of_probe in facts.items()},
-        resamples,
-        seed,
-    )
-    control = said[said["probe"] == CONTROL]
     identity = {"dataset": dataset, "split": split, "protocol": protocol, "model": model, "seed": seed}
     document = {
         "identity": identity,
         "epochs": order.recipe.epochs,
         "intervals": {"level": LEVEL, "resamples": resamples, "method": METHOD},
-        "test": {
-            "n_images": len(control),
-            "n_groups": int(control["group_id"].nunique()),
-            **{probe: facts[probe] | scores[probe] for probe in facts},
-        },
+        "test": entries_of_test(said, facts, list(used["label"].unique()), resamples, seed),
         "omitted": omitted,
     }
     config = {**identity, "recipe": asdict(order.recipe)}
     write_parquet(said, predictions, config=config, inputs=[manifest, images], schema=PROBES_SCHEMA)
     write_json(document, output, inputs=[manifest, predictions])
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def entries_of_test(
+    said: pd.DataFrame, facts: dict[str, dict], class_names: list[str], resamples: int, seed: int
+) -> dict:
+    """Return what ``probes.json`` says of the test part.
+
+    Parameters
+    ----------
+    said, facts
+        What `trained_probes` returned.
+    class_names
+        The classes in the order of their index.
+    resamples
+        Number of bootstrap resamples.
+    seed
+        Of the resampling.
+    """
+    chance = {probe: own["most_frequent"] for probe, own in facts.items()}
+    scores = judged_probes(said, class_names, chance, resamples, seed)
+    control = said[said["probe"] == CONTROL]
+    return {
+        "n_images": len(control),
+        "n_groups": int(control["group_id"].nunique()),
+        **{probe: facts[probe] | scores[probe] for probe in facts},
+    }

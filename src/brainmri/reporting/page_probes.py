@@ -14,7 +14,7 @@ SAW = {
     "unaltered": "the whole image and the true labels: the control",
     "border": "a frame, a tenth of the side wide: {kept} of the pixels",
     "centre_masked": "all but a disc in the centre, four fifths of the side wide: {kept} of the pixels",
-    "shuffled_labels": "the whole image, and a label drawn for each patient or copy, which it is judged by too",
+    "shuffled_labels": "the whole image, and a label drawn for each patient or copy; judged by these labels",
 }
 # By this metric: chance is the same whatever the shares of the classes are.
 TOLD = "balanced_accuracy"
@@ -73,12 +73,11 @@ def probe_row(probe: str, test: dict) -> dict:
     test
         The entry `test` of ``probes.json``.
     """
-    entry = test[probe]
-    value, low, chance = entry[TOLD]["value"], entry[TOLD]["low"], entry["chance"][TOLD]
-    control = test[CONTROL][TOLD]["value"] - test[CONTROL]["chance"][TOLD]
-    certain = is_number(test[CONTROL][TOLD]["low"]) and control > 0
-    certain = certain and test[CONTROL][TOLD]["low"] > test[CONTROL]["chance"][TOLD]
+    entry, control = test[probe], test[CONTROL]
     difference = entry.get("difference", {}).get(TOLD)
+    if difference:
+        limits = [np.nan if difference[end] is None else difference[end] for end in ("low", "high")]
+        difference = {"text": in_points(difference["value"], sign=True), "range": span(*limits)}
     return {
         "name": probe,
         "title": title(probe),
@@ -88,17 +87,21 @@ def probe_row(probe: str, test: dict) -> dict:
             {**measured(name, entry[name]), "chance": percent(entry["chance"][name])}
             for name in (TOLD, "accuracy", "macro_f1")
         ],
-        "difference": difference
-        and {
-            "text": in_points(difference["value"], sign=True),
-            "range": span(
-                *(np.nan if difference[end] is None else difference[end] for end in ("low", "high"))
-            ),
-        },
-        # The whole interval has to lie above it.
-        "above": is_number(low) and low > chance,
-        "share": (value - chance) / control if certain else None,
+        "difference": difference,
+        "above": is_above_chance(entry),
+        "share": gain(entry) / gain(control) if is_above_chance(control) else None,
     }
+
+
+def gain(entry: dict) -> float:
+    """Return how far a probe's score lies over chance."""
+    return entry[TOLD]["value"] - entry["chance"][TOLD]
+
+
+def is_above_chance(entry: dict) -> bool:
+    """Say whether the whole interval of a probe's score lies over chance."""
+    low = entry[TOLD]["low"]
+    return is_number(low) and low > entry["chance"][TOLD]
 
 
 def told(row: dict) -> str:
@@ -117,18 +120,18 @@ def finding(row: dict, epochs: int) -> str:
     if name == SHUFFLED:
         if row["above"]:
             return f"On labels that mean nothing it scores {told(row)}: it knows patients or copies again."
+        learnt = f"after {epochs} epochs, with {row['learnt']} of its training labels learnt"
         return (
-            f"On labels that mean nothing it scores {told(row)}, which can be chance: after {epochs} epochs, "
-            f"with {row['learnt']} of its training labels learnt, it is not shown to know a patient or a copy "
-            "again."
+            f"On labels that mean nothing it scores {told(row)}, which can be chance: {learnt}, it is not "
+            "shown to know a patient or a copy again."
         )
     seen = {"border": "From the border alone", "centre_masked": "Without the centre"}[name]
     if not row["above"]:
         return f"{seen} it scores {told(row)}, which can be chance."
-    gain = (
-        f": {percent(row['share'], 0)} of what it gains over chance on whole images" if row["share"] else ""
-    )
-    return f"{seen} it scores {told(row)}{gain}."
+    share = ""
+    if row["share"] is not None:
+        share = f": {percent(row['share'], 0)} of what it gains over chance on whole images"
+    return f"{seen} it scores {told(row)}{share}."
 
 
 def probe_warnings(probed: list[dict], splits: list[dict]) -> list[dict]:
