@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainmri.errors import BrainmriError
@@ -12,6 +12,7 @@ from brainmri.images.store import open_images
 SIZES = st.integers(16, 300)
 
 
+@settings(max_examples=25, deadline=None)
 @given(SIZES)
 def test_the_border_is_a_frame_a_tenth_wide(size):
     kept, width = kept_pixels("border", size), round(0.1 * size)
@@ -19,6 +20,7 @@ def test_the_border_is_a_frame_a_tenth_wide(size):
     assert not kept[width:-width, width:-width].any()
 
 
+@settings(max_examples=25, deadline=None)
 @given(SIZES)
 def test_the_centre_is_a_disc_of_half_the_pixels(size):
     kept = kept_pixels("centre_masked", size)
@@ -28,6 +30,7 @@ def test_the_centre_is_a_disc_of_half_the_pixels(size):
     assert kept[distance >= 0.4 * size + 1e-9].all() and not kept[distance < 0.4 * size - 1e-9].any()
 
 
+@settings(max_examples=25, deadline=None)
 @given(SIZES, st.sampled_from(PROBES))
 def test_turns_and_mirrors_change_nothing(size, probe):
     kept = kept_pixels(probe, size)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainmri.errors import BrainmriError
@@ -31,6 +31,7 @@ def manifest_of(groups: int, images: int, seed: int = 0) -> pd.DataFrame:
     )
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.integers(12, 60), st.integers(1, 4), st.integers(0, 2**31))
 def test_groups_share_a_label_and_each_label_has_as_many_groups_as_before(groups, images, seed):
     manifest = manifest_of(groups, images)
