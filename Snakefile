@@ -19,6 +19,7 @@
 #   predict_external workflow/rules/evaluation.smk  src/brainmri/evaluation/predict_external.py
 #   explain          workflow/rules/evaluation.smk  src/brainmri/evaluation/explain.py
 #   baselines        workflow/rules/evaluation.smk  src/brainmri/evaluation/baselines.py
+#   probes           workflow/rules/evaluation.smk  src/brainmri/evaluation/probes.py
 #   compare          workflow/rules/evaluation.smk  src/brainmri/evaluation/compare.py
 #   draw_dataset     workflow/rules/reporting.smk   src/brainmri/reporting/draw_dataset.py
 #   draw_audit       workflow/rules/reporting.smk   src/brainmri/reporting/draw_audit.py
@@ -26,6 +27,7 @@
 #   draw_split       workflow/rules/reporting.smk   src/brainmri/reporting/draw_split.py
 #   draw_model       workflow/rules/reporting.smk   src/brainmri/reporting/draw_model.py
 #   draw_explain     workflow/rules/reporting.smk   src/brainmri/reporting/draw_explain.py
+#   draw_probes      workflow/rules/reporting.smk   src/brainmri/reporting/draw_probes.py
 #   draw_comparison  workflow/rules/reporting.smk   src/brainmri/reporting/draw_comparison.py
 #   draw_pairs       workflow/rules/reporting.smk   src/brainmri/reporting/draw_pairs.py
 #   draw_external    workflow/rules/reporting.smk   src/brainmri/reporting/draw_external.py
@@ -79,6 +81,7 @@ study = Study(
     claims=config["claims"],
     explain=config["explain"],
     external=config["external"],
+    probes=config["probes"],
 )
 
 # The `brainmri` command lies beside the Python that runs Snakemake, here and on a cluster's nodes.

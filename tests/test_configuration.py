@@ -102,6 +102,35 @@ def test_a_text_that_is_no_number_stays_a_mistake(text):
         checked(changed("models.cnn.optimizer", {"learning_rate": text}), SCHEMA)
 
 
+def study_of(config: dict) -> Study:
+    """Return the study that a configuration describes, as the Snakefile makes it."""
+    config = checked(config, SCHEMA)
+    keys = ("datasets", "splits", "models", "seeds", "class_names", "claims", "explain", "probes")
+    return Study(name=config["study"], **{key: config[key] for key in keys})
+
+
+def test_the_first_model_is_probed_on_every_split_unless_the_configuration_says_otherwise():
+    config = deepcopy(VALID)
+    config["models"]["net"] = {"architecture": "resnet18", "image_size": 64}
+    config["splits"]["cv"] = {"protocol": "grouped", "folds": 2}
+    study = study_of(config)
+    assert (study.probed_model(), study.probes["epochs"]) == ("cnn", 4)
+    assert study.probed() == study.dataset_splits()
+    of_folds = study_of(config | {"probes": {"model": "net", "splits": ["cv"]}})
+    assert of_folds.probed() == [("mine", "cv-fold0"), ("mine", "cv-fold1")]
+    assert of_folds.probes_folder("mine", "cv-fold0") == Path("results/mine/mine/cv-fold0/probes/net")
+    assert study_of(config | {"probes": {"epochs": 0}}).probed() == []
+
+
+def test_where_only_leaves_the_probed_model_or_split_out_the_rest_is_probed():
+    config = deepcopy(VALID)
+    config["models"]["net"] = {"architecture": "resnet18", "image_size": 64}
+    config["splits"]["random"] = {"protocol": "random"}
+    config["probes"] = {"model": "net", "splits": ["grouped"]}
+    assert study_of(config | {"only": {"models": ["cnn"]}}).probed_model() == "cnn"
+    assert study_of(config | {"only": {"splits": ["random"]}}).probed() == []
+
+
 def test_only_a_part_of_a_study_is_left_with_its_claims():
     config = yaml.safe_load((ROOT / "config/reference/sartaj-baseline-efficientnet.yaml").read_text())
     config["only"] = {"models": ["mobilenetv2_100", "baseline_cnn"], "splits": ["grouped"]}
@@ -240,6 +269,10 @@ MISTAKES = [
     ("datasets.both.source", {"datasets": ["mine", "both"]}, "'both' is itself pooled from others"),
     ("datasets.mine.splits", [], "datasets: none takes part in a split"),
     ("splits.report", {"protocol": "random"}, "splits.report: 'report' is the name of a folder"),
+    ("models.probes", {"architecture": "cnn", "image_size": 64}, "'probes' is the name of a folder"),
+    ("probes", {"model": "cmn"}, "probes.model: there is no model 'cmn'. Did you mean 'cnn'?"),
+    ("probes", {"splits": ["gruped"]}, "probes.splits: there is no split 'gruped'. Did you mean 'grouped'?"),
+    ("probes", {"epochs": -1}, "probes.epochs: -1 is impossible; it must be at least 0"),
     ("models.cnn.architecture", "resnet5O", "resnet50"),
     ("models.cnn.epochs", "twelve", "models.cnn.epochs: 'twelve' is no integer"),
     ("models.cnn.epochs", 0, "models.cnn.epochs: 0 is impossible; it must be at least 1"),

@@ -41,6 +41,7 @@ COMMANDS = {
     ),
     "explain": ("brainmri.evaluation.explain", "explain", "maps of where a model looks, and their checks"),
     "baselines": ("brainmri.evaluation.baselines", "baselines", "what is scored without a model"),
+    "probes": ("brainmri.evaluation.probes", "probes", "what is learnt without looking at the lesion"),
     "compare": ("brainmri.evaluation.compare", "compare", "one table of all models and protocols"),
     "draw_dataset": ("brainmri.reporting.draw_dataset", "draw_dataset", "figures of a data set"),
     "draw_audit": ("brainmri.reporting.draw_audit", "draw_audit", "sheets of copies, side by side"),
@@ -48,6 +49,7 @@ COMMANDS = {
     "draw_split": ("brainmri.reporting.draw_split", "draw_split", "figures of a split"),
     "draw_model": ("brainmri.reporting.draw_model", "draw_model", "figures of a trained model"),
     "draw_explain": ("brainmri.reporting.draw_explain", "draw_explain", "maps of where a model looks, drawn"),
+    "draw_probes": ("brainmri.reporting.draw_probes", "draw_probes", "figure of what each probe saw"),
     "draw_comparison": (
         "brainmri.reporting.draw_comparison",
         "draw_comparison",

@@ -18,7 +18,7 @@ from brainmri.training.recipe import recipe_from
 from brainmri.training.standard import with_standard
 
 # These folders of the results belong to no data set, split or model.
-RESERVED_NAMES = ("report", "figures", "logs")
+RESERVED_NAMES = ("report", "figures", "logs", "probes")
 BOUND_WORDS = {
     "minimum": "at least",
     "maximum": "at most",
@@ -88,12 +88,12 @@ def name_folders_in_lists(config: dict) -> None:
 
 def make_folds_splits(config: dict) -> None:
     """Turn a split `cv` of k folds into the splits `cv-fold0`, `cv-fold1` and so on; in place."""
-    for dataset in config["datasets"].values():
-        if dataset["splits"] is not None:
+    for choosing in (*config["datasets"].values(), config["probes"]):
+        if choosing["splits"] is not None:
             wished = [
-                own for name in dataset["splits"] for own in fold_names(name, config["splits"].get(name, {}))
+                own for name in choosing["splits"] for own in fold_names(name, config["splits"].get(name, {}))
             ]
-            dataset["splits"] = list(dict.fromkeys(wished))
+            choosing["splits"] = list(dict.fromkeys(wished))
     config["splits"] = with_folds(config["splits"])
 
 
@@ -177,6 +177,7 @@ def impossible_wishes(config: dict) -> Iterator[str]:
         if name not in mapped:
             yield f"class_names: no folder of any data set maps to '{name}'. {nearest(name, mapped)}"
     yield from impossible_claims(config)
+    yield from impossible_probes(config)
     yield from unknown_choices(config)
 
 
@@ -245,6 +246,16 @@ def impossible_claims(config: dict) -> Iterator[str]:
         if claim["part"] == "train" and claim["metric"] != "accuracy":
             metric = claim["metric"]
             yield f"claims.{index}.metric: of the training part accuracy alone is recorded, not {metric}."
+
+
+def impossible_probes(config: dict) -> Iterator[str]:
+    """Yield the names under `probes` that the study does not have."""
+    model, splits = config["probes"]["model"], config["splits"].keys() | with_folds(config["splits"]).keys()
+    if model is not None and model not in config["models"]:
+        yield f"probes.model: there is no model '{model}'. {nearest(model, config['models'])}"
+    for split in config["probes"]["splits"] or []:
+        if split not in splits:
+            yield f"probes.splits: there is no split '{split}'. {nearest(split, splits)}"
 
 
 def refused(place: str, make) -> Iterator[str]:

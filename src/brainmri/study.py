@@ -55,6 +55,9 @@ class Study:
         How much is explained: `images` of each training; none where 0 or missing.
     external
         Whether each model is tested on every other fetched data set.
+    probes
+        What is probed: `epochs` of each short training (none where 0 or missing), `model` (the first where
+        null or not in the study), `splits` (all where null).
     data_dir
         Where what is known about the data sets lies.
     results_dir
@@ -70,6 +73,7 @@ class Study:
     claims: list[dict] = field(default_factory=list)
     explain: dict = field(default_factory=dict)
     external: bool = False
+    probes: dict = field(default_factory=dict)
     data_dir: Path = Path("data")
     results_dir: Path = Path("results")
 
@@ -173,6 +177,26 @@ class Study:
     def dataset_splits(self) -> list[tuple[str, str]]:
         """Return every (data set, split) of the study, in the order of the configuration."""
         return [(dataset, split) for dataset in self.datasets for split in self.splits_of(dataset)]
+
+    def probed(self) -> list[tuple[str, str]]:
+        """Return every (data set, split) that is probed, in the order of the configuration."""
+        if not self.probes.get("epochs"):
+            return []
+        splits = self.probes.get("splits")
+        return [place for place in self.dataset_splits() if splits is None or place[1] in splits]
+
+    def probed_model(self) -> str:
+        """Return the name of the model that is probed."""
+        named = self.probes.get("model")
+        return named if named in self.models else next(iter(self.models))
+
+    def probes_folder(self, dataset: str, split: str) -> Path:
+        """Where the probes of a split lie."""
+        return self.split_folder(dataset, split) / "probes" / self.probed_model()
+
+    def probes_figure(self, dataset: str, split: str) -> Path:
+        """Where the figure of the probes of a split lies."""
+        return self.split_figures(dataset, split) / "probes" / self.probed_model() / "probes.png"
 
     def runs(self) -> list[Run]:
         """Return every training of the study, in the order of the configuration."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from synthetic_probes import write_probes
 
 from brainmri.artefacts import file_digest, read_parquet, write_json, write_parquet
 from brainmri.audit.audit import audit
@@ -235,6 +236,7 @@ def write_study(
         models=MODELS,
         seeds=seeds or [0],
         class_names=CLASSES,
+        probes={"epochs": 4},
         claims=[
             {"system": "A notebook", "model": "small-cnn", "protocol": "random", "metric": "accuracy"}
             | {"dataset": None, "value": 0.9626, "remark": "validation was trained on"}
@@ -264,6 +266,8 @@ def write_study(
         draw_split(dataset, name, manifest, study.split_figures(dataset, name) / "class_counts.svg")
     for run in study.runs():
         write_run(study, run, SKILL[run.split, run.model], generator)
+    for place in study.probed():
+        write_probes(study, *place, data / f"images_{SIZE}.npy")
     write_comparison(study)
     draw_comparison(study.folder / "comparison.parquet", study.folder / "figures" / "comparison.svg")
     return study

@@ -26,8 +26,16 @@ from brainmri.study import Study
 
 DATA = ["inventory.parquet", "duplicates.parquet", "groups.parquet", "rejected.parquet", "crops_64.parquet"]
 RUN = ["predictions.parquet", "history.parquet"]
-DOCUMENTS = ["metrics.json", "calibration.json", "model.json", "audit.json", "fetch.json", "split.json"]
-TABLES = [*DATA, *RUN, "manifest.parquet", "comparison.parquet"]
+DOCUMENTS = [
+    "metrics.json",
+    "calibration.json",
+    "model.json",
+    "audit.json",
+    "fetch.json",
+    "split.json",
+    "probes.json",
+]
+TABLES = [*DATA, *RUN, "manifest.parquet", "comparison.parquet", "probes.parquet"]
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +55,7 @@ def changing(copied):
     def find(name: str):
         run = copied.runs()[-1]
         folders = (run.folder, run.folder.parent.parent, copied.folder, copied.data_folder("phantom"))
+        folders += (copied.probes_folder(run.dataset, run.split),)
         path = next(folder / name for folder in folders if (folder / name).exists())
         kept[path] = path.read_bytes()
         return path

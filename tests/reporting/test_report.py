@@ -62,7 +62,7 @@ def test_headings_skip_no_level(outline):
 
 def test_figures_are_embedded_and_described(outline):
     images = outline.of("img")
-    assert len(images) == 3 + 6 + 2 + 4 * 3 + 1 + 2
+    assert len(images) == 3 + 6 + 2 + 4 * 3 + 1 + 2 + 2
     assert all(image["src"].startswith("data:image/") and image["alt"] for image in images)
     assert len({image["alt"] for image in images}) == len(images)
 

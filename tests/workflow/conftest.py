@@ -36,6 +36,7 @@ SMALL_STUDY = {
     "seeds": [0],
     "resamples": 200,
     "explain": {"images": 3},
+    "probes": {"epochs": 1},
 }
 
 

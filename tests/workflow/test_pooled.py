@@ -50,6 +50,7 @@ def study_of_two(folder: Path) -> dict:
         "grouped": {"protocol": "grouped", "train": 0.5, "val": 0.25, "test": 0.25},
     }
     config["models"] = {"cnn": config["models"]["cnn"]}
+    config["probes"] = {"epochs": 0}
     return config
 
 

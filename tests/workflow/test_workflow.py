@@ -45,8 +45,15 @@ def test_every_artefact_is_made(finished):
     }
     for run in runs.values():
         assert {path.name for path in run.iterdir()} == RUN_FILES
+    probes = {
+        f"phantom/{s}/probes/cnn/probes.{end}"
+        for s in ("grouped", "published")
+        for end in ("json", "parquet")
+    }
+    assert set(finished.results("phantom/*/probes/*/*")) == probes
+    assert list((finished.folder / ".brainmri/probes").iterdir()) == []
     page = (finished.folder / "results/small/report/index.html").read_text()
-    assert "grouped" in page and "published" in page and "resnet" in page
+    assert "grouped" in page and "published" in page and "resnet" in page and 'href="#probes"' in page
 
 
 def test_every_parquet_file_tells_its_provenance(finished):
@@ -94,7 +101,7 @@ def test_snakemakes_own_report_holds_the_figures(finished, tmp_path):
     done = finished.run("--report", str(page))
     assert done.returncode == 0, done.stderr
     text = page.read_text()
-    for category in ("Data", "Splits", "Models", "Comparison", "Page"):
+    for category in ("Data", "Splits", "Models", "Probes", "Comparison", "Page"):
         assert category in text
 
 

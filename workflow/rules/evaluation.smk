@@ -147,6 +147,40 @@ rule baselines:
         " --predictions {output.predictions:q} &> {log:q}"
 
 
+rule probes:
+    input:
+        manifest="results/{study}/{dataset}/{split}/manifest.parquet",
+        images=images_of_model,
+        weights=pretrained_weights,
+        code=code_of("brainmri.evaluation.probes"),
+    output:
+        metrics="results/{study}/{dataset}/{split}/probes/{model}/probes.json",
+        predictions="results/{study}/{dataset}/{split}/probes/{model}/probes.parquet",
+    log:
+        "logs/{study}/probes/{dataset}-{split}-{model}.log",
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        recipe=lambda wildcards: json.dumps(config["models"][wildcards.model]),
+        crop=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["crop"]),
+        protocol=lambda wildcards: config["splits"][wildcards.split]["protocol"],
+        epochs=config["probes"]["epochs"],
+        seed=study.seeds[0],
+        resamples=config["resamples"],
+        weights_dir=config["weights_dir"],
+        device=config["device"],
+    message:
+        "Probe what {wildcards.model} learns without the lesion on {wildcards.dataset}, {wildcards.split}"
+    shell:
+        "brainmri probes --manifest {input.manifest:q} --images {input.images:q}"
+        " --recipe {params.recipe:q} --crop {params.crop:q} --dataset {wildcards.dataset}"
+        " --split {wildcards.split} --protocol {params.protocol} --model {wildcards.model}"
+        " --epochs {params.epochs} --seed {params.seed} --resamples {params.resamples}"
+        " --weights_dir {params.weights_dir:q} --device {params.device} --threads {threads}"
+        " --output {output.metrics:q} --predictions {output.predictions:q} &> {log:q}"
+
+
 rule compare:
     input:
         metrics=[run.folder / "metrics.json" for run in study.runs()],

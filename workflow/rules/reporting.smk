@@ -215,6 +215,30 @@ rule draw_explain:
         " --images {input.images:q} --output {output:q} &> {log:q}"
 
 
+rule draw_probes:
+    input:
+        probes="results/{study}/{dataset}/{split}/probes/{model}/probes.parquet",
+        manifest="results/{study}/{dataset}/{split}/manifest.parquet",
+        images=images_of_model,
+        code=code_of("brainmri.reporting.draw_probes"),
+    output:
+        report(
+            "results/{study}/figures/{dataset}/{split}/probes/{model}/probes.png",
+            caption="../report/probes.rst",
+            category="Probes",
+            subcategory="{dataset}",
+            labels={"split": "{split}", "model": "{model}", "figure": "what each probe saw"},
+        ),
+    log:
+        "logs/{study}/draw_probes/{dataset}-{split}-{model}.log",
+    message:
+        "Draw what the probes saw of {wildcards.dataset}, {wildcards.split}"
+    shell:
+        "brainmri draw_probes --dataset {wildcards.dataset} --split {wildcards.split}"
+        " --probes {input.probes:q} --manifest {input.manifest:q} --images {input.images:q}"
+        " --output {output:q} &> {log:q}"
+
+
 rule draw_comparison:
     input:
         comparison="results/{study}/comparison.parquet",
@@ -322,6 +346,12 @@ rule report:
             for name in ["explain.json", "explain.parquet", "panel.png"]
             if config["explain"]["images"]
         ],
+        probes=[
+            study.probes_folder(*place) / name
+            for place in study.probed()
+            for name in ["probes.json", "probes.parquet"]
+        ],
+        probe_figures=[study.probes_figure(*place) for place in study.probed()],
         comparison=[
             study.folder / name
             for name in [
@@ -362,6 +392,7 @@ rule report:
                 "claims": study.claims,
                 "explain": study.explain,
                 "external": study.external,
+                "probes": study.probes,
             }
         ),
     message:

@@ -177,6 +177,12 @@ def derivations(study: Study) -> list[tuple[Path, Path]]:
         guesses = manifest.with_name("baselines.parquet")
         pairs += [(manifest, inventory), (manifest, groups), (manifest.with_name("split.json"), manifest)]
         pairs += [(guesses, manifest), (guesses, inventory), (manifest.with_name("baselines.json"), guesses)]
+    for place in study.probed():
+        said, manifest = (
+            study.probes_folder(*place) / "probes.parquet",
+            study.split_folder(*place) / "manifest.parquet",
+        )
+        pairs += [(said, manifest), (said.with_suffix(".json"), manifest), (said.with_suffix(".json"), said)]
     for run in study.runs():
         pairs += run_derivations(study, run)
     return pairs + comparison_derivations(study)

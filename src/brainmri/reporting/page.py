@@ -26,6 +26,7 @@ from brainmri.reporting.page_pairs import (
     beside_models,
     pair_tables,
 )
+from brainmri.reporting.page_probes import probe_warnings, probes_context
 from brainmri.reporting.page_warnings import warning_places, warnings_of
 from brainmri.reporting.style import class_title
 from brainmri.study import Study
@@ -63,6 +64,7 @@ def page_context(study: Study, folder: Path) -> dict:
     unbeaten = baseline_warnings(beside, artefacts.link(study.folder / "pairs.parquet"))
     external = external_context(study, tables, best, artefacts)
     unbeaten += external["warnings"] if external else []
+    probed = probes_context(study, artefacts)
     comparison = artefacts.link(study.folder / "comparison.parquet")
     figure = study.folder / "figures" / "comparison.svg"
     alt = "Accuracy and macro-F1 with intervals, of every model and protocol; the table has the numbers"
@@ -83,7 +85,8 @@ def page_context(study: Study, folder: Path) -> dict:
         "baselines": baselines,
         "baseline_lines": {table["dataset"]: baseline_lines(table, baselines) for table in tables},
         "beside": beside,
-        "warnings": warnings_of(datasets, splits, runs, claims, unbeaten),
+        "probes": probed,
+        "warnings": warnings_of(datasets, splits, runs, claims, [*unbeaten, *probe_warnings(probed, splits)]),
         "places": warning_places(datasets, splits, runs),
         "comparison": {
             "rows": comparison_rows(runs, splits),
