@@ -26,6 +26,7 @@
 #   draw_quality     workflow/rules/reporting.smk   src/brainmri/reporting/draw_quality.py
 #   draw_split       workflow/rules/reporting.smk   src/brainmri/reporting/draw_split.py
 #   draw_model       workflow/rules/reporting.smk   src/brainmri/reporting/draw_model.py
+#   draw_curves      workflow/rules/reporting.smk   src/brainmri/reporting/draw_curves.py
 #   draw_explain     workflow/rules/reporting.smk   src/brainmri/reporting/draw_explain.py
 #   draw_probes      workflow/rules/reporting.smk   src/brainmri/reporting/draw_probes.py
 #   draw_comparison  workflow/rules/reporting.smk   src/brainmri/reporting/draw_comparison.py

@@ -14,6 +14,7 @@ from brainmri.evaluation.compare import compare
 from brainmri.evaluation.evaluate import evaluate
 from brainmri.reporting.draw_audit import draw_audit
 from brainmri.reporting.draw_comparison import draw_comparison
+from brainmri.reporting.draw_curves import draw_curves
 from brainmri.reporting.draw_dataset import draw_dataset
 from brainmri.reporting.draw_model import draw_model
 from brainmri.reporting.draw_pairs import draw_pairs
@@ -153,7 +154,8 @@ def write_run(study: Study, run, skill: float, generator: np.random.Generator) -
         table[f"logit_{name}"] = logits[:, index].astype("float32")
         table[f"prob_{name}"] = probabilities[:, index]
     write_parquet(table, folder / "predictions.parquet", config={})
-    fitted = {"temperature": 1.2, "referral_confidence": 0.6, "weights_sha256": WEIGHTS_DIGEST}
+    fitted = {"temperature": 1.2, "referral_confidence": 0.6, "referral_wished_error": 0.05}
+    fitted["weights_sha256"] = WEIGHTS_DIGEST
     write_json(fitted, folder / "calibration.json")
     evaluate(
         folder / "predictions.parquet",
@@ -165,6 +167,7 @@ def write_run(study: Study, run, skill: float, generator: np.random.Generator) -
         run.model,
         run.seed,
         resamples=100,
+        curves=folder / "curves.parquet",
     )
     epochs = np.arange(1, 7)
     history = {
@@ -194,6 +197,14 @@ def write_run(study: Study, run, skill: float, generator: np.random.Generator) -
         run.figures / "confusion_matrix.svg",
         run.figures / "gallery.png",
         folder / "model.json",
+        run.figures / "gallery.parquet",
+    )
+    drawn = ("roc", "precision_recall", "reliability", "risk_coverage", "decision")
+    draw_curves(
+        *(run.dataset, run.split, run.model, run.seed),
+        folder / "curves.parquet",
+        folder / "metrics.json",
+        *[run.figures / f"{name}.svg" for name in drawn],
     )
 
 

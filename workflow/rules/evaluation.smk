@@ -18,12 +18,14 @@ rule predict_split:
         gpu=1,
     params:
         device=config["device"],
+        wished_error=config["wished_error"],
     message:
         "Predict with {wildcards.model} on {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed}"
     shell:
         "brainmri predict_split --manifest {input.manifest:q} --images {input.images:q}"
         " --model {input.model:q} --metadata {input.metadata:q} --device {params.device} --threads {threads}"
-        " --predictions {output.predictions:q} --calibration {output.calibration:q} &> {log:q}"
+        " --wished_error {params.wished_error} --predictions {output.predictions:q}"
+        " --calibration {output.calibration:q} &> {log:q}"
 
 
 rule evaluate:
@@ -32,7 +34,8 @@ rule evaluate:
         calibration="results/{study}/{dataset}/{split}/{model}/seed{seed}/calibration.json",
         code=code_of("brainmri.evaluation.evaluate"),
     output:
-        "results/{study}/{dataset}/{split}/{model}/seed{seed}/metrics.json",
+        metrics="results/{study}/{dataset}/{split}/{model}/seed{seed}/metrics.json",
+        curves="results/{study}/{dataset}/{split}/{model}/seed{seed}/curves.parquet",
     log:
         "logs/{study}/evaluate/{dataset}-{split}-{model}-seed{seed}.log",
     params:
@@ -44,7 +47,7 @@ rule evaluate:
         "brainmri evaluate --predictions {input.predictions:q} --calibration {input.calibration:q}"
         " --dataset {wildcards.dataset} --split {wildcards.split} --protocol {params.protocol}"
         " --model {wildcards.model} --seed {wildcards.seed} --resamples {params.resamples}"
-        " --output {output:q} &> {log:q}"
+        " --output {output.metrics:q} --curves {output.curves:q} &> {log:q}"
 
 
 rule predict_external:

@@ -2,7 +2,25 @@
 
 RUN = "results/{study}/{dataset}/{split}/{model}/seed{seed}"
 FIGURES = "results/{study}/figures/{dataset}/{split}/{model}/seed{seed}"
-RUN_ARTEFACTS = ["model.json", "history.parquet", "predictions.parquet", "calibration.json", "metrics.json"]
+RUN_ARTEFACTS = [
+    "model.json",
+    "history.parquet",
+    "predictions.parquet",
+    "calibration.json",
+    "metrics.json",
+    "curves.parquet",
+]
+RUN_FIGURES = [
+    "curves.svg",
+    "confusion_matrix.svg",
+    "gallery.png",
+    "gallery.parquet",
+    "roc.svg",
+    "precision_recall.svg",
+    "reliability.svg",
+    "risk_coverage.svg",
+    "decision.svg",
+]
 # Figures of a data set show its largest packed images.
 SIZE_SHOWN = max(study.image_sizes())
 # The sheets of copies that `draw_audit` draws.
@@ -180,6 +198,7 @@ rule draw_model:
             subcategory="{dataset}, {split}",
             labels={"model": "{model}", "seed": "{seed}", "figure": "test predictions"},
         ),
+        gallery_table=f"{FIGURES}/gallery.parquet",
     log:
         "logs/{study}/draw_model/{dataset}-{split}-{model}-seed{seed}.log",
     message:
@@ -189,7 +208,61 @@ rule draw_model:
         " --model {wildcards.model} --seed {wildcards.seed} --history {input.history:q}"
         " --predictions {input.predictions:q} --metrics {input.metrics:q} --images {input.images:q}"
         " --metadata {input.metadata:q} --manifest {input.manifest:q} --curves {output.curves:q}"
-        " --confusion_matrix {output.confusion_matrix:q} --gallery {output.gallery:q} &> {log:q}"
+        " --confusion_matrix {output.confusion_matrix:q} --gallery {output.gallery:q}"
+        " --gallery_table {output.gallery_table:q} &> {log:q}"
+
+
+rule draw_curves:
+    input:
+        curves=f"{RUN}/curves.parquet",
+        metrics=f"{RUN}/metrics.json",
+        code=code_of("brainmri.reporting.draw_curves"),
+    output:
+        roc=report(
+            f"{FIGURES}/roc.svg",
+            caption="../report/roc.rst",
+            category="Models",
+            subcategory="{dataset}, {split}",
+            labels={"model": "{model}", "seed": "{seed}", "figure": "ROC"},
+        ),
+        precision_recall=report(
+            f"{FIGURES}/precision_recall.svg",
+            caption="../report/precision_recall.rst",
+            category="Models",
+            subcategory="{dataset}, {split}",
+            labels={"model": "{model}", "seed": "{seed}", "figure": "precision and recall"},
+        ),
+        reliability=report(
+            f"{FIGURES}/reliability.svg",
+            caption="../report/reliability.rst",
+            category="Models",
+            subcategory="{dataset}, {split}",
+            labels={"model": "{model}", "seed": "{seed}", "figure": "reliability"},
+        ),
+        risk_coverage=report(
+            f"{FIGURES}/risk_coverage.svg",
+            caption="../report/risk_coverage.rst",
+            category="Models",
+            subcategory="{dataset}, {split}",
+            labels={"model": "{model}", "seed": "{seed}", "figure": "risk and coverage"},
+        ),
+        decision=report(
+            f"{FIGURES}/decision.svg",
+            caption="../report/decision.rst",
+            category="Models",
+            subcategory="{dataset}, {split}",
+            labels={"model": "{model}", "seed": "{seed}", "figure": "decision curve"},
+        ),
+    log:
+        "logs/{study}/draw_curves/{dataset}-{split}-{model}-seed{seed}.log",
+    message:
+        "Draw the curves of {wildcards.model} on {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed}"
+    shell:
+        "brainmri draw_curves --dataset {wildcards.dataset} --split {wildcards.split}"
+        " --model {wildcards.model} --seed {wildcards.seed} --curves {input.curves:q}"
+        " --metrics {input.metrics:q} --roc {output.roc:q} --precision_recall {output.precision_recall:q}"
+        " --reliability {output.reliability:q} --risk_coverage {output.risk_coverage:q}"
+        " --decision {output.decision:q} &> {log:q}"
 
 
 rule draw_explain:
@@ -338,7 +411,7 @@ rule report:
         run_figures=[
             run.figures / name
             for run in study.runs()
-            for name in ["curves.svg", "confusion_matrix.svg", "gallery.png"]
+            for name in RUN_FIGURES
         ],
         explained=[
             run.folder / "explain" / name

@@ -20,7 +20,7 @@ class the intervals of AUROC, average precision and the losses still hold the tr
 93 % and more.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,6 +126,25 @@ def resampled_weights(strata: np.ndarray, resamples: int, seed: int) -> Iterator
                 times = np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size)
                 weights[:, groups] = times * (size / (size - 1))
         yield weights
+
+
+def resampled(
+    told: Callable[[np.ndarray], np.ndarray], grouping: Grouping, resamples: int, seed: int
+) -> np.ndarray:
+    """Return what a function tells of the weights of the groups, for every resample.
+
+    Parameters
+    ----------
+    told
+        Takes weights (r, G), returns an array whose first axis has length r.
+    grouping
+        The groups that are resampled.
+    resamples
+        How many resamples.
+    seed
+        Same seed, same weights.
+    """
+    return np.concatenate([told(weights) for weights in resampled_weights(grouping.stratum, resamples, seed)])
 
 
 def effective_size(value: float, variance: float, groups: float, freedom: int) -> float:

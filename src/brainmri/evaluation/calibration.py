@@ -83,18 +83,31 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> 
     dict of lists
         ``confidence``, ``accuracy``, ``n_images``, one entry a bin, ascending.
     """
+    which, counts = bins_of(confidence, bins)
+    return {
+        "confidence": (np.bincount(which, confidence) / counts).tolist(),
+        "accuracy": (np.bincount(which, right) / counts).tolist(),
+        "n_images": counts.tolist(),
+    }
+
+
+def bins_of(confidence: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bin of each image, of bins of equal mass in ascending order, and the size of each bin.
+
+    Parameters
+    ----------
+    confidence : (N,) float array
+        The predicted class's probability.
+    bins
+        Number of bins; equal confidences share one, so that there can be fewer.
+    """
     ordered = np.sort(confidence)
     firsts = np.ceil(np.arange(1, bins) * len(ordered) / bins).astype(int)
     edges = np.unique(ordered[firsts[firsts < len(ordered)]])
-    which = np.searchsorted(edges, confidence, side="right")
-    counts = np.bincount(which, minlength=len(edges) + 1)
-    filled = counts > 0
-    counts = counts[filled]
-    return {
-        "confidence": (np.bincount(which, confidence)[filled] / counts).tolist(),
-        "accuracy": (np.bincount(which, right)[filled] / counts).tolist(),
-        "n_images": counts.tolist(),
-    }
+    _, which, counts = np.unique(
+        np.searchsorted(edges, confidence, side="right"), return_inverse=True, return_counts=True
+    )
+    return which, counts
 
 
 def calibration_error(table: dict[str, list]) -> float:

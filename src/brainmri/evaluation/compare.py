@@ -15,7 +15,7 @@ from brainmri.evaluation.predictions import PARTS
 from brainmri.evaluation.tested import read_tested
 
 IDENTITY = ("dataset", "split", "protocol", "model", "seed")
-METRICS = (*OVERALL_METRICS, "macro_auroc", "macro_average_precision", "log_loss", "brier")
+METRICS = (*OVERALL_METRICS, "macro_auroc", "macro_average_precision", "log_loss", "brier", "ece", "aurc")
 CALIBRATION = ("temperature", "ece_before", "ece_after")
 
 COMPARISON_SCHEMA = pa.schema(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainmri.artefacts import read_json, write_json
+from brainmri.artefacts import read_json, write_json, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.bootstrap import (
     Grouping,
@@ -14,18 +14,20 @@ from brainmri.evaluation.bootstrap import (
     proportion_interval,
     resampled_weights,
 )
-from brainmri.evaluation.calibration import area_under_risk_coverage, calibration_error, reliability
+from brainmri.evaluation.calibration import calibration_error, reliability
+from brainmri.evaluation.curves import CURVES_SCHEMA, curves_table
+from brainmri.evaluation.entries import entry
 from brainmri.evaluation.metrics import class_metrics, confusion_counts, overall_metrics
 from brainmri.evaluation.predictions import PARTS, Predictions, read_predictions
 from brainmri.evaluation.probabilities import brier_scores, log_losses, softmax
 from brainmri.evaluation.scores import class_scores, overall_scores
-from brainmri.intervals import LEVEL, wilson_interval
+from brainmri.evaluation.selective import confidence_entries, referral_entries
+from brainmri.intervals import LEVEL
 
 LOSSES = ("log_loss", "brier")
-SURE = 0.9  # confidence over which an error is one that nobody would look for
 METHOD = (
     "groups resampled within classes (Rao-Wu-Yue bootstrap); metrics from 0 to 1: Wilson at the effective "
-    "sample size; losses: expanded percentiles"
+    "sample size; losses: expanded percentiles; calibration error: the same, turned about the value"
 )
 
 
@@ -39,6 +41,7 @@ def evaluate(
     model: str,
     seed: int,
     resamples: int = 2000,
+    curves: Path | None = None,
 ) -> None:
     """Write the metrics of one training, each with its interval over groups.
 
@@ -62,6 +65,8 @@ def evaluate(
         The training's seed; it seeds the resampling too.
     resamples
         Number of bootstrap resamples, at least 100.
+    curves
+        Where to write ``curves.parquet``: the curves of the test part, with intervals.
 
     Raises
     ------
@@ -83,6 +88,14 @@ def evaluate(
     for part in PARTS:
         if len(parts[part].truth):
             document[part] = part_metrics(parts[part], class_names, fitted, resamples, seed)
+    if curves:
+        write_parquet(
+            curves_table(parts["test"], class_names, fitted["temperature"], resamples, seed),
+            curves,
+            config={"resamples": resamples, "seed": seed},
+            inputs=[predictions, calibration],
+            schema=CURVES_SCHEMA,
+        )
     write_json(document, output, inputs=[predictions, calibration])
 
 
@@ -111,6 +124,7 @@ def part_metrics(part: Predictions, class_names: list[str], fitted: dict, resamp
         "n_images": len(truth),
         "n_groups": grouping.count,
         **overall_entries(part, values, spread, grouping),
+        **confidence_entries(part, fitted["temperature"], grouping, resamples, seed),
         "per_class": {
             name: class_entries(index, part, values, spread, grouping)
             for index, name in enumerate(class_names)
@@ -124,7 +138,7 @@ def part_metrics(part: Predictions, class_names: list[str], fitted: dict, resamp
         ],
         "confusion_matrix": {"labels": class_names, "counts": counts.tolist()},
         "calibration": calibration_entries(part, fitted),
-        "referral": referral_entries(part, fitted),
+        "referral": referral_entries(part, class_names, fitted, grouping, resamples, seed),
     }
 
 
@@ -208,17 +222,6 @@ def class_entries(
     return entries
 
 
-def entry(value: float, limits: tuple[float, float]) -> dict[str, float | None]:
-    """Return a metric as metrics.json has it: value, low and high, null where undefined."""
-    low, high = limits if np.isfinite(value) else (np.nan, np.nan)
-    return {"value": number(value), "low": number(low), "high": number(high)}
-
-
-def number(value: float) -> float | None:
-    """Return a plain float, or None where it is not finite."""
-    return float(value) if np.isfinite(value) else None
-
-
 def calibration_entries(part: Predictions, fitted: dict) -> dict:
     """Return calibration before and after the temperature; on `val`, where it was fitted, after flatters."""
     temperature = fitted["temperature"]
@@ -233,22 +236,3 @@ def calibration_entries(part: Predictions, fitted: dict) -> dict:
         entries[f"log_loss_{when}"] = float(log_losses(logits, part.truth).mean())
         entries[f"reliability_{when}"] = table
     return entries
-
-
-def referral_entries(part: Predictions, fitted: dict) -> dict:
-    """Return how well confidence tells right from wrong, and how the referral threshold holds."""
-    confidence = softmax(part.logits / fitted["temperature"]).max(axis=1)
-    right = part.predicted == part.truth
-    threshold = fitted.get("referral_confidence")
-    kept = confidence >= threshold if threshold is not None else np.zeros(len(right), dtype=bool)
-    groups = np.unique(part.group_id[kept]).size
-    accuracy = right[kept].mean() if kept.any() else np.nan
-    wrong = int((~right).sum())
-    return {
-        "confidence": threshold,
-        "coverage": float(kept.mean()),
-        # One observation a group: on the wide side where groups hold several images.
-        "accuracy_kept": entry(accuracy, wilson_interval(accuracy, groups) if groups else (np.nan, np.nan)),
-        "aurc": area_under_risk_coverage(confidence, right),
-        "sure_errors_share": float((confidence[~right] > SURE).mean()) if wrong else None,
-    }

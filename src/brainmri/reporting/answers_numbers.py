@@ -40,7 +40,7 @@ def table_words(tables: list[dict]) -> list[str]:
 
 def all_numbers(study: Study) -> str:
     """Return what the numbers are over seeds, and where all of them stand."""
-    means = f"Means over {len(study.seeds)} seeds, from the lowest low to the highest high. "
+    means = f"Values and limits are means over {len(study.seeds)} seeds. "
     return (means if len(study.seeds) > 1 else "") + "The table has every protocol."
 
 

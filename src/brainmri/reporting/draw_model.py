@@ -8,10 +8,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from brainmri.artefacts import read_json, read_parquet
+from brainmri.artefacts import read_json, read_parquet, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.store import open_images
 from brainmri.reporting.gallery import gallery_figure
+from brainmri.reporting.gallery_table import gallery_rows, gallery_schema
 from brainmri.reporting.style import (
     GRID,
     MATRIX_COLOURS,
@@ -40,6 +41,7 @@ def draw_model(
     confusion_matrix: Path,
     gallery: Path,
     metadata: Path | None = None,
+    gallery_table: Path | None = None,
 ) -> None:
     """Draw a trained model's learning curves, confusion matrix and a gallery of test predictions.
 
@@ -68,6 +70,8 @@ def draw_model(
     metadata
         ``model.json``, which knows the epoch whose weights were kept. Without it the curves mark the epoch
         of least validation loss.
+    gallery_table
+        Where to write ``gallery.parquet``: more test images, which the page filters and enlarges.
 
     Raises
     ------
@@ -75,7 +79,8 @@ def draw_model(
         If a file is missing or the files do not belong together.
     """
     title = f"{model} on {dataset}, split {split}, seed {seed}"
-    matrix = (read_json(metrics).get("test") or {}).get("confusion_matrix")
+    test = read_json(metrics).get("test") or {}
+    matrix = test.get("confusion_matrix")
     if not matrix:
         raise BrainmriError(f"{metrics} has no confusion matrix of the test part: run `evaluate` again.")
     table = read_parquet(predictions)
@@ -93,6 +98,22 @@ def draw_model(
         counts = np.array(matrix["counts"])
         save_figure(confusion_matrix_figure(title, matrix["labels"], counts), confusion_matrix)
         save_figure(gallery_figure(title, table, matrix["labels"], packed, seed), gallery, colours=128)
+    if gallery_table:
+        labels, threshold = matrix["labels"], referral_threshold(test.get("referral") or {})
+        write_parquet(
+            gallery_rows(table, labels, packed, threshold, seed),
+            gallery_table,
+            config={"seed": seed},
+            inputs=[predictions, metrics],
+            schema=gallery_schema(labels),
+        )
+
+
+def referral_threshold(referral: dict) -> float | None:
+    """Return the confidence under which a case is referred: infinite where each is, None where unknown."""
+    if "confidence" not in referral:
+        return None
+    return np.inf if referral["confidence"] is None else float(referral["confidence"])
 
 
 def least_loss_epoch(history: pd.DataFrame) -> int:

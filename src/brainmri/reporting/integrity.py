@@ -224,11 +224,11 @@ def run_derivations(study: Study, run: Run) -> list[tuple[Path, Path]]:
     manifest = study.split_folder(run.dataset, run.split) / "manifest.parquet"
     predictions, calibration = run.folder / "predictions.parquet", run.folder / "calibration.json"
     from_manifest = (run.folder / "model.json", run.folder / "history.parquet", predictions, calibration)
-    metrics = run.folder / "metrics.json"
+    metrics, curves = run.folder / "metrics.json", run.folder / "curves.parquet"
     maps = run.folder / "explain" / "explain.parquet"
     return [
         *[(made, manifest) for made in (*from_manifest, maps)],
-        *[(made, source) for made in (metrics, maps) for source in (predictions, calibration)],
+        *[(made, source) for made in (metrics, curves, maps) for source in (predictions, calibration)],
         (maps.with_name("explain.json"), maps),
         *[
             (study.external_path(run, other), source)
@@ -238,6 +238,7 @@ def run_derivations(study: Study, run: Run) -> list[tuple[Path, Path]]:
                 *(study.data_folder(other) / name for name in ("inventory.parquet", "groups.parquet")),
             )
         ],
+        *[(run.figures / "gallery.parquet", source) for source in (predictions, metrics)],
     ]
 
 

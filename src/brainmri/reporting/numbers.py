@@ -1,6 +1,7 @@
 """Numbers as the page prints them: each with its interval, none without."""
 
 import math
+from statistics import fmean, stdev
 
 # Metrics that are shares and are printed in percent; the others keep their own scale.
 SHARES = {
@@ -24,7 +25,11 @@ OTHERS = {
     "average_precision": "average precision",
     "log_loss": "log loss",
     "brier": "Brier score",
+    "ece": "calibration error (ECE)",
+    "aurc": "risk–coverage area (AURC)",
 }
+# The less, the better: no bar, which would look the better the longer it is.
+LOSSES = ("log_loss", "brier", "ece", "aurc")
 UNKNOWN = "–"
 
 
@@ -66,7 +71,7 @@ def measured(name: str, entry: dict | None) -> dict:
     Returns
     -------
     dict
-        ``text`` (such as ``"93.1 %"``), ``range`` (such as ``"90.2–95.4"``, empty where unknown), and for
+        ``title`` (the metric in words), ``text`` (such as ``"93.1 %"``), ``range`` (such as ``"90.2–95.4"``, empty where unknown), and for
         the small bar beside them ``value``, ``low`` and ``high`` (percent of the scale from 0 to 1, or None).
     """
     entry = entry or {}
@@ -75,12 +80,13 @@ def measured(name: str, entry: dict | None) -> dict:
     text = percent(value) if name in SHARES else decimal(value)
     known = is_number(low) and is_number(high)
     limits = f"{scale * low:.{digits}f}–{scale * high:.{digits}f}" if known else ""
-    shown = is_number(value) and 0 <= value <= 1 and known and 0 <= low <= high <= 1 and name != "log_loss"
+    shown = is_number(value) and 0 <= value <= 1 and known and 0 <= low <= high <= 1 and name not in LOSSES
     bar = None
     if shown:
         bar = {"value": round(100 * value, 2), "low": round(100 * low, 2), "high": round(100 * high, 2)}
     return {
         "name": name,
+        "title": metric_title(name),
         "text": text,
         "range": limits,
         "number": value if is_number(value) else None,
@@ -89,18 +95,34 @@ def measured(name: str, entry: dict | None) -> dict:
 
 
 def over_seeds(entries: list[dict | None]) -> dict:
-    """Return the mean of one metric over seeds, from the lowest low to the highest high.
+    """Return the mean of one metric over seeds: of its value, and of the limits of its interval.
 
-    The span is wider than any single interval, on purpose: images and seeds are two sources of spread.
+    The limits say how far other images could move the value. How far other seeds do is another question:
+    `seed_spread`.
     """
     known = [entry for entry in entries if entry and is_number(entry.get("value"))]
-    lows = [entry["low"] for entry in known if is_number(entry.get("low"))]
-    highs = [entry["high"] for entry in known if is_number(entry.get("high"))]
-    return {
-        "value": sum(entry["value"] for entry in known) / len(known) if known else None,
-        "low": min(lows) if lows else None,
-        "high": max(highs) if highs else None,
+    numbers = {
+        key: [entry[key] for entry in known if is_number(entry.get(key))] for key in ("value", "low", "high")
     }
+    return {key: fmean(own) if own else None for key, own in numbers.items()}
+
+
+def seed_spread(name: str, entries: list[dict | None]) -> str:
+    """Return how far the seeds lie apart, such as ``"3 seeds: 90.1–93.4, SD 1.7"``; empty for one seed.
+
+    Parameters
+    ----------
+    name
+        The metric, which tells whether it is printed in percent.
+    entries
+        Of ``metrics.json``, one a seed.
+    """
+    values = [entry["value"] for entry in entries if entry and is_number(entry.get("value"))]
+    if len(values) < 2:
+        return ""
+    scale, digits = (100, 1) if name in SHARES else (1, 3)
+    span = f"{scale * min(values):.{digits}f}–{scale * max(values):.{digits}f}"
+    return f"{len(values)} seeds: {span}, SD {scale * stdev(values):.{digits}f}"
 
 
 def duration(seconds: float | None) -> str:

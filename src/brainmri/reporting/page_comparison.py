@@ -1,8 +1,8 @@
 """How models and protocols compare on the page, as plain dictionaries."""
 
-from brainmri.reporting.numbers import UNKNOWN, is_number, measured, over_seeds, percent
+from brainmri.reporting.numbers import UNKNOWN, is_number, measured, over_seeds, percent, seed_spread
 
-COMPARED = ("accuracy", "macro_f1", "mcc")
+COMPARED = ("accuracy", "macro_f1", "mcc", "macro_auroc", "ece")
 
 
 def summary_tables(datasets: list[dict], splits: list[dict], runs: list[dict]) -> list[dict]:
@@ -52,9 +52,10 @@ def summary_cell(runs: list[dict], split: dict, model: str, base: str | None) ->
     reference = runs_of(runs, split["dataset"], base, model) if base not in (None, split["name"]) else []
     cell = {"seeds": len(own)}
     for metric in ("accuracy", "macro_f1"):
-        entry = over_seeds([run["test"].get(metric) for run in own])
+        entries = [run["test"].get(metric) for run in own]
+        entry = over_seeds(entries)
         against = over_seeds([run["test"].get(metric) for run in reference])["value"]
-        cell[metric] = measured(metric, entry)
+        cell[metric] = measured(metric, entry) | {"seeds": seed_spread(metric, entries)}
         known = is_number(entry["value"]) and is_number(against)
         cell[f"{metric}_difference"] = entry["value"] - against if known else None
     return cell
@@ -77,7 +78,7 @@ def best_leak_free(table: dict, splits: list[dict], runs: list[dict]) -> dict | 
 
     model = max((row["model"] for row in table["rows"]), key=validation)
     own = runs_of(runs, dataset, base, model)
-    metrics = {name: over_seeds([run["test"].get(name) for run in own]) for name in ("macro_f1", "accuracy")}
+    metrics = {name: [run["test"].get(name) for run in own] for name in ("macro_f1", "accuracy")}
     return {
         "dataset": dataset,
         "split": base,
@@ -89,7 +90,10 @@ def best_leak_free(table: dict, splits: list[dict], runs: list[dict]) -> dict | 
         "validation": percent(validation(model)) if validation(model) >= 0 else UNKNOWN,
         "anchor": own[0]["anchor"],
         "link": own[0]["links"]["metrics"],
-        **{name: measured(name, entry) for name, entry in metrics.items()},
+        **{
+            name: measured(name, over_seeds(entries)) | {"seeds": seed_spread(name, entries)}
+            for name, entries in metrics.items()
+        },
     }
 
 
@@ -104,7 +108,6 @@ def comparison_rows(runs: list[dict], splits: list[dict]) -> list[dict]:
             "anchor": run["anchor"],
             "free": free[run["dataset"], run["split"]],
             "values": [measured(name, run["test"].get(name)) for name in COMPARED],
-            "error": (run["test"].get("calibration") or {}).get("ece_after"),
         }
         for run in runs
     ]

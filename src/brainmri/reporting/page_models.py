@@ -11,13 +11,51 @@ from brainmri.reporting.numbers import (
     is_number,
     measured,
     metric_title,
+    percent,
 )
 from brainmri.reporting.page_explain import explain_context
+from brainmri.reporting.page_gallery import gallery_context
 from brainmri.reporting.style import class_title
+from brainmri.reporting.words import value
 from brainmri.study import Run, Study
 
-HEADLINES = ("accuracy", "balanced_accuracy", "macro_f1", "mcc", "macro_auroc", "brier")
-CLASS_COLUMNS = ("precision", "recall", "specificity", "negative_predictive_value", "f1", "auroc")
+HEADLINES = (
+    *("accuracy", "balanced_accuracy", "macro_f1", "mcc", "cohen_kappa"),
+    *("macro_auroc", "macro_average_precision", "brier", "log_loss", "ece", "aurc"),
+)
+CLASS_COLUMNS = (
+    *("recall", "specificity", "precision", "negative_predictive_value"),
+    *("f1", "auroc", "average_precision"),
+)
+# Each figure of a training: what it shows, for people who do not see it, and its caption.
+FIGURES = {
+    "curves.svg": ("Loss, accuracy and learning rate by epoch of", "Learning curves."),
+    "confusion_matrix.svg": (
+        "Confusion matrix of the test part of",
+        "Confusion matrix of the test part, in counts and in percent of the true class.",
+    ),
+    "roc.svg": (
+        "ROC curves, each class against the rest, of",
+        "Sensitivity against false alarms, each class against the rest.",
+    ),
+    "precision_recall.svg": (
+        "Precision-recall curves of each class of",
+        "Precision against recall. Precision holds for classes as frequent as in this test part.",
+    ),
+    "reliability.svg": (
+        "Reliability, accuracy against confidence before and after the temperature, of",
+        "Reliability in bins of equal mass: on the diagonal, confidence means what it says.",
+    ),
+    "risk_coverage.svg": (
+        "Share of errors by the share of images kept, the surest first, of",
+        "Errors left when the least sure images are referred; the threshold was chosen on validation.",
+    ),
+    "decision.svg": (
+        "Decision curve, any tumour against none, of",
+        "Net benefit of acting on the model, on everybody or on nobody, by the risk from which one would act. "
+        "It holds where tumours are as frequent as in this test part.",
+    ),
+}
 
 
 def run_context(study: Study, run: Run, artefacts: Artefacts) -> dict:
@@ -33,6 +71,7 @@ def run_context(study: Study, run: Run, artefacts: Artefacts) -> dict:
         Collects the files that are shown.
     """
     names = ("metrics.json", "history.parquet", "calibration.json", "model.json", "predictions.parquet")
+    names += ("curves.parquet",)
     paths = {name: run.folder / name for name in names}
     metrics, metadata = read_json(paths["metrics.json"]), read_json(paths["model.json"])
     history, test = read_parquet(paths["history.parquet"]), metrics.get("test") or {}
@@ -54,8 +93,8 @@ def run_context(study: Study, run: Run, artefacts: Artefacts) -> dict:
         "headlines": [measured(name, test[name]) for name in HEADLINES if name in test],
         "per_class": per_class(test),
         "calibration": calibration_lines(test.get("calibration") or {}),
-        "reliability": reliability_points(test.get("calibration") or {}),
         "referral": test.get("referral") or {},
+        "selective": selective_context(test.get("referral") or {}),
         "recipe": flattened(study.models[run.model]),
         "epochs": int((history["epoch"] > 0).sum()),
         "best_epoch": best_epoch,
@@ -85,14 +124,45 @@ def training_speed(metadata: dict) -> str:
 def run_figures(run: Run, artefacts: Artefacts, embedded: bool) -> dict:
     """Return a run's figures; of further seeds only the links, so that the page stays light."""
     words = f"{run.model} on {run.dataset}, split {run.split}, seed {run.seed}"
-    alts = {
-        "curves.svg": f"Loss, accuracy and learning rate by epoch of {words}",
-        "confusion_matrix.svg": f"Confusion matrix of the test part of {words}",
-        "gallery.png": f"Test images with the probabilities that {words} gives them",
-    }
     if not embedded:
-        return {"links": [artefacts.link(run.figures / name) for name in alts]}
-    return {name.split(".")[0]: artefacts.figure(run.figures / name, alt) for name, alt in alts.items()}
+        return {"links": [artefacts.link(run.figures / name) for name in (*FIGURES, "gallery.png")]}
+    return {
+        "drawn": [
+            artefacts.figure(run.figures / name, f"{alt} {words}") | {"caption": caption}
+            for name, (alt, caption) in FIGURES.items()
+        ],
+        "gallery": gallery_context(run.figures / "gallery.parquet", words, artefacts),
+        "gallery_link": artefacts.link(run.figures / "gallery.png"),
+    }
+
+
+def selective_context(referral: dict) -> dict:
+    """Return what is gained by referring the unsure: sentences of numbers, and a row for each class."""
+    confidence = referral.get("confidence")
+    lines = [
+        ("wished share of errors among those kept", percent(referral.get("wished_error"))),
+        ("a case is referred under a confidence of", percent(confidence) if confidence is not None else "any"),
+    ]
+    for name, title in (
+        ("kept", "kept"),
+        ("accuracy_kept", "right among those kept"),
+        ("errors_referred", "errors that are referred"),
+        ("sure_errors", "errors made with a confidence over 90 %"),
+    ):
+        if name in referral:
+            lines.append((title, value("accuracy", referral[name])))
+    rows = [
+        {
+            "name": class_title(label),
+            "images": counts["n_images"],
+            "referred": counts["n_referred"],
+            "share": percent(counts["n_referred"] / counts["n_images"], 0) if counts["n_images"] else UNKNOWN,
+            "errors_referred": counts["n_errors_referred"],
+            "errors_kept": counts["n_errors_kept"],
+        }
+        for label, counts in (referral.get("per_class") or {}).items()
+    ]
+    return {"lines": lines, "rows": rows}
 
 
 def per_class(test: dict) -> dict:
@@ -126,13 +196,3 @@ def calibration_lines(calibration: dict) -> list[tuple[str, str]]:
         if is_number(before) or is_number(after):
             lines.append((title, f"{decimal(before)} → {decimal(after)}"))
     return lines
-
-
-def reliability_points(calibration: dict) -> dict[str, list[tuple[float, float]]]:
-    """Return (confidence, accuracy) of each bin, before and after the temperature, in percent."""
-    series = {}
-    for when in ("before", "after"):
-        table = calibration.get(f"reliability_{when}") or {}
-        pairs = zip(table.get("confidence", []), table.get("accuracy", []), strict=False)
-        series[when] = [(round(100 * x, 2), round(100 * y, 2)) for x, y in pairs]
-    return series if all(series.values()) else {}

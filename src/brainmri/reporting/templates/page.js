@@ -1,10 +1,12 @@
 "use strict";
-// Without this script the page is complete: it only sorts tables and opens what is folded.
+// Without this script the page is complete: it only sorts tables, filters and enlarges images, and unfolds.
 
 function valueOf(row, column) {
   const cell = row.cells[column];
-  const text = cell.dataset.value ?? cell.textContent.trim();
-  const number = Number(text);
+  const shown = cell.querySelector(".value") ?? cell;
+  const text = (cell.dataset.value ?? shown.textContent).trim().replace("−", "-");
+  if (text === "–") return "";
+  const number = Number(text.replace(/ %$/, ""));
   return text !== "" && Number.isFinite(number) ? number : text;
 }
 
@@ -42,6 +44,80 @@ function makeSortable(table) {
 }
 
 document.querySelectorAll("table.sortable").forEach(makeSortable);
+
+function makeFiltered(gallery) {
+  const form = gallery.querySelector(".filters");
+  const shots = [...gallery.querySelectorAll("li")];
+  const told = form.querySelector("output");
+  const filter = () => {
+    const wanted = [...form.querySelectorAll("select")].filter((select) => select.value);
+    let count = 0;
+    shots.forEach((shot) => {
+      shot.hidden = wanted.some((select) => shot.dataset[select.name] !== select.value);
+      count += Number(!shot.hidden);
+    });
+    told.textContent = count === shots.length ? `${count} images` : `${count} of ${shots.length} images`;
+  };
+  form.hidden = false;
+  form.addEventListener("change", filter);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  // A browser that goes back in its history restores what was chosen.
+  filter();
+}
+
+document.querySelectorAll(".gallery").forEach(makeFiltered);
+
+const zoom = document.querySelector("dialog.zoom");
+let enlarged = null;
+
+// The images that the arrows step through: those of a gallery, or the other figures of the same card.
+function companions(button) {
+  const home = button.closest(".gallery, .inside, article, section");
+  return [...home.querySelectorAll("button.enlarge")].filter((other) =>
+    other.checkVisibility() && other.closest(".gallery") === button.closest(".gallery"));
+}
+
+function enlarge(button) {
+  const image = button.querySelector("img");
+  const others = companions(button);
+  const [shown, caption] = [zoom.querySelector("img"), button.closest("figure").querySelector("figcaption")];
+  enlarged = button;
+  shown.src = image.src;
+  shown.alt = image.alt;
+  zoom.classList.toggle("shot", Boolean(image.dataset.told));
+  zoom.querySelector("#zoom-words").textContent = image.dataset.told ?? caption.firstChild.textContent.trim();
+  zoom.querySelector(".place").textContent = `${others.indexOf(button) + 1} of ${others.length}`;
+  zoom.querySelectorAll("[data-step]").forEach((other) => { other.disabled = others.length < 2; });
+  if (!zoom.open) zoom.showModal();
+}
+
+function step(by) {
+  const others = companions(enlarged);
+  enlarge(others[(others.indexOf(enlarged) + by + others.length) % others.length]);
+}
+
+document.querySelectorAll("figure > img").forEach((image) => {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "enlarge";
+  button.setAttribute("aria-haspopup", "dialog");
+  image.replaceWith(button);
+  button.append(image);
+  button.addEventListener("click", () => enlarge(button));
+});
+zoom.addEventListener("keydown", (event) => {
+  const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!by) return;
+  event.preventDefault();
+  step(by);
+});
+zoom.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button?.dataset.step) step(Number(button.dataset.step));
+  else if (button || event.target === zoom) zoom.close();
+});
+// Who stepped on finds the focus on the image that was last looked at.
+zoom.addEventListener("close", () => enlarged.focus());
 
 const tools = document.querySelector(".tools");
 if (tools) {
