@@ -25,4 +25,5 @@ def wilson_interval(share: float, size: float, level: float = LEVEL) -> tuple[fl
     z = norm.ppf((1 + level) / 2)
     centre = (share + z**2 / (2 * size)) / (1 + z**2 / size)
     half = z / (1 + z**2 / size) * np.sqrt(share * (1 - share) / size + z**2 / (4 * size**2))
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+    # Rounding must not leave out the share itself.
+    return float(max(0.0, min(share, centre - half))), float(min(1.0, max(share, centre + half)))

@@ -139,9 +139,8 @@ def class_figure(title: str, name: str, rows: pd.DataFrame, test: dict) -> Figur
 def reliability_figure(title: str, name: str, rows: pd.DataFrame, test: dict) -> Figure:
     """Return accuracy against confidence in bins of equal mass, before and after the temperature."""
     calibration = test["calibration"]
-    temperature = decimal(calibration.get("temperature"), 2)
     figure, axes = square(
-        f"{title}\nreliability before and after the temperature ({temperature})",
+        f"{title}\nreliability before and after the temperature",
         "confidence (mean of the bin, %)",
         "accuracy (share of the bin, %)",
     )
@@ -170,7 +169,7 @@ def risk_figure(title: str, name: str, rows: pd.DataFrame, test: dict) -> Figure
     """Return the share of errors among the surest images by how many are kept, the threshold marked."""
     referral = test["referral"]
     figure, axes = square(
-        f"{title}\nerrors left when the least sure images are referred",
+        f"{title}\nerrors left when the unsure are referred",
         "kept: share of the images, the surest first (%)",
         "errors among those kept (%)",
         equal=False,

@@ -125,7 +125,7 @@ def run_figures(run: Run, artefacts: Artefacts, embedded: bool) -> dict:
     """Return a run's figures; of further seeds only the links, so that the page stays light."""
     words = f"{run.model} on {run.dataset}, split {run.split}, seed {run.seed}"
     if not embedded:
-        return {"links": [artefacts.link(run.figures / name) for name in (*FIGURES, "gallery.png")]}
+        return {"drawn": [], "links": [artefacts.link(run.figures / name) for name in (*FIGURES, "gallery.png")]}
     return {
         "drawn": [
             artefacts.figure(run.figures / name, f"{alt} {words}") | {"caption": caption}
