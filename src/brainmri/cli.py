@@ -48,7 +48,11 @@ COMMANDS = {
     "draw_quality": ("brainmri.reporting.draw_quality", "draw_quality", "figure of a data set's odd files"),
     "draw_split": ("brainmri.reporting.draw_split", "draw_split", "figures of a split"),
     "draw_model": ("brainmri.reporting.draw_model", "draw_model", "figures of a trained model"),
-    "draw_curves": ("brainmri.reporting.draw_curves", "draw_curves", "figures of how good a model's numbers are"),
+    "draw_curves": (
+        "brainmri.reporting.draw_curves",
+        "draw_curves",
+        "figures of a model's curves",
+    ),
     "draw_explain": ("brainmri.reporting.draw_explain", "draw_explain", "maps of where a model looks, drawn"),
     "draw_probes": ("brainmri.reporting.draw_probes", "draw_probes", "figure of what each probe saw"),
     "draw_comparison": (

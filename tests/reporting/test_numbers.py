@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainmri.reporting.numbers import duration, flattened, measured, over_seeds, points
+from brainmri.reporting.numbers import duration, flattened, measured, over_seeds, points, seed_spread
 
 SHARE = st.floats(0, 1)
 
@@ -34,10 +34,13 @@ def test_a_negative_correlation_has_no_bar_on_a_scale_from_0():
     assert shown["bar"] is None
 
 
-def test_seeds_are_averaged_and_the_interval_spans_all_of_them():
+def test_seeds_are_averaged_and_their_spread_is_no_part_of_the_interval():
     entries = [{"value": 0.8, "low": 0.7, "high": 0.9}, {"value": 0.9, "low": 0.75, "high": 0.95}]
     together = over_seeds([*entries, {"value": None}])
-    assert together == {"value": pytest.approx(0.85), "low": 0.7, "high": 0.95}
+    assert together == pytest.approx({"value": 0.85, "low": 0.725, "high": 0.925})
+    assert seed_spread("accuracy", entries) == "2 seeds: 80.0–90.0, SD 7.1"
+    assert seed_spread("mcc", entries) == "2 seeds: 0.800–0.900, SD 0.071"
+    assert seed_spread("accuracy", entries[:1]) == ""
 
 
 def test_no_seed_gives_no_value():

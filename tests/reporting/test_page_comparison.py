@@ -56,4 +56,5 @@ def test_seeds_of_one_model_share_a_cell():
     (cell,) = table_of(runs, SPLITS[1:])["rows"][0]["cells"]
     assert cell["seeds"] == 2
     assert cell["accuracy"]["text"] == "85.0 %"
-    assert cell["accuracy"]["range"] == "75.0–95.0"
+    assert cell["accuracy"]["range"] == "80.0–90.0"
+    assert cell["accuracy"]["seeds"] == "2 seeds: 80.0–90.0, SD 7.1"

@@ -68,7 +68,7 @@ def curves_table(
         one), ``x``, ``y``, ``low``, ``high``, and ``n_images`` (of a bin of the reliability).
     """
     truth, grouping = part.truth, grouping_of(part.group_id, part.truth, len(class_names))
-    probabilities = softmax(part.logits / temperature)
+    probabilities, images = softmax(part.logits / temperature), len(truth)
     drawn = Drawn(grouping, resamples, seed)
     curves = []
     for index, name in enumerate(class_names):
@@ -78,12 +78,19 @@ def curves_table(
             curves += [
                 drawn.shares("roc", name, SHARES, roc_points, scores, positive, behind, positive.sum()),
                 drawn.shares(
-                    "precision_recall", name, PARTS, precision_points, scores, positive, behind * PARTS, len(truth)
+                    "precision_recall",
+                    name,
+                    PARTS,
+                    precision_points,
+                    scores,
+                    positive,
+                    behind * PARTS,
+                    len(truth),
                 ),
             ]
     confidence, wrong = probabilities.max(axis=1), part.predicted != truth
     kept = np.maximum(1, grouping.count * PARTS)
-    curves.append(drawn.shares("risk_coverage", None, PARTS, risk_points, confidence, wrong, kept, len(truth)))
+    curves.append(drawn.shares("risk_coverage", None, PARTS, risk_points, confidence, wrong, kept, images))
     for when, divisor in (("before", 1.0), ("after", temperature)):
         confidence = softmax(part.logits / divisor).max(axis=1)
         curves.append(drawn.reliability(f"reliability_{when}", confidence, ~wrong))

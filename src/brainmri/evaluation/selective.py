@@ -54,9 +54,10 @@ def confidence_entries(
         return np.stack([error, risk_points(ranking, weights).mean(axis=1)], axis=1)
 
     errors, areas = resampled(both, grouping, resamples, seed).T
-    error, area = calibration_error(reliability(confidence, right)), area_under_risk_coverage(confidence, right)
+    error = calibration_error(reliability(confidence, right))
     low, high = percentile_interval(errors, grouping)
     turned = (min(error, max(0.0, 2 * error - high)), min(1.0, max(error, 2 * error - low)))
+    area = area_under_risk_coverage(confidence, right)
     shift = area - both(np.ones((1, grouping.count)))[0, 1]
     low, high = percentile_interval(areas, grouping)
     shifted = (min(area, max(0.0, low + shift)), min(1.0, max(area, high + shift)))
@@ -103,8 +104,7 @@ def referral_entries(
         "sure_errors_share": float(sure[wrong].mean()) if wrong.any() else None,
         "sure_errors": share(sure, wrong),
         "per_class": {
-            name: referred_counts(part.truth == index, ~kept, wrong)
-            for index, name in enumerate(class_names)
+            name: referred_counts(part.truth == index, ~kept, wrong) for index, name in enumerate(class_names)
         },
     }
 

@@ -1,4 +1,4 @@
-"""Figures of how good a model's numbers are: ROC, precision–recall, reliability, risk–coverage, net benefit."""
+"""Figures behind a model's numbers: ROC, precision and recall, reliability, risk and coverage, benefit."""
 
 from pathlib import Path
 
@@ -144,10 +144,12 @@ def reliability_figure(title: str, name: str, rows: pd.DataFrame, test: dict) ->
         "confidence (mean of the bin, %)",
         "accuracy (share of the bin, %)",
     )
-    axes.plot([0, 100], [0, 100], color=MUTED, linewidth=1, linestyle=(0, (2, 2)), label="it means what it says")
+    axes.plot(
+        [0, 100], [0, 100], color=MUTED, linewidth=1, linestyle=(0, (2, 2)), label="it means what it says"
+    )
     for when, colour, dashes, marker in (("before", ORANGE, DASHES[1], "s"), ("after", BLUE, "-", "o")):
         own = rows[rows["curve"] == f"{name}_{when}"]
-        error = f"ECE {decimal(calibration.get(f'ece_{when}'))}, Brier {decimal(calibration.get(f'brier_{when}'))}"
+        ece, brier = (decimal(calibration.get(f"{measure}_{when}")) for measure in ("ece", "brier"))
         axes.errorbar(
             100 * own["x"],
             100 * own["y"],
@@ -157,7 +159,7 @@ def reliability_figure(title: str, name: str, rows: pd.DataFrame, test: dict) ->
             linewidth=1.4,
             elinewidth=0.9,
             marker=marker,
-            label=f"{when}: {error}",
+            label=f"{when}: ECE {ece}, Brier {brier}",
         )
     floor = max(0.0, min(100 * rows["x"].min(), 100 * rows["low"].min()) - 3)
     axes.set(xlim=(floor, 101), ylim=(floor, 101))
@@ -205,7 +207,13 @@ def decision_figure(title: str, name: str, rows: pd.DataFrame, test: dict) -> Fi
     if model.empty:
         axes.text(0.5, 0.5, "no class without tumour", transform=axes.transAxes, ha="center", color=MUTED)
         return figure
-    axes.plot(100 * everybody["x"], 100 * everybody["y"], color=ORANGE, linestyle=DASHES[1], label="act on everybody")
+    axes.plot(
+        100 * everybody["x"],
+        100 * everybody["y"],
+        color=ORANGE,
+        linestyle=DASHES[1],
+        label="act on everybody",
+    )
     axes.axhline(0, color=MUTED, linewidth=1.2, linestyle=(0, (2, 2)), label="act on nobody")
     axes.plot(100 * model["x"], 100 * model["y"], color=BLUE, label="act on the model")
     band(axes, model, BLUE)
@@ -246,5 +254,11 @@ def legend(figure: Figure, axes: Axes, title: str, columns: int) -> None:
     """Put the legend under the axes, where it hides no curve."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(
-        handles, labels, loc="outside lower left", ncols=columns, title=title, alignment="left", title_fontsize=9
+        handles,
+        labels,
+        loc="outside lower left",
+        ncols=columns,
+        title=title,
+        alignment="left",
+        title_fontsize=9,
     )

@@ -80,7 +80,7 @@ def address(content: bytes, kind: str) -> str:
 
 def vector_address(text: str) -> str:
     """Return an SVG as a data address: without remarks, to a hundredth of a point, half of the bytes."""
-    text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<\?xml.*?\?>|<!DOCTYPE.*?>", "", text, flags=re.DOTALL)
+    text = re.sub(r"(?s)<!--.*?-->|<metadata>.*?</metadata>|<\?xml.*?\?>|<!DOCTYPE.*?>", "", text)
     # But for scales, such as that of letters.
     text = re.sub(r"scale\([^)]*\)|(\.\d\d)\d+", lambda found: found[1] or found[0], text)
     text = re.sub(r">\s+<", "><", re.sub(r"\s+", " ", text)).strip()

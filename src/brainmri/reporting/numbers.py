@@ -71,8 +71,9 @@ def measured(name: str, entry: dict | None) -> dict:
     Returns
     -------
     dict
-        ``title`` (the metric in words), ``text`` (such as ``"93.1 %"``), ``range`` (such as ``"90.2–95.4"``, empty where unknown), and for
-        the small bar beside them ``value``, ``low`` and ``high`` (percent of the scale from 0 to 1, or None).
+        ``title`` (the metric in words), ``text`` (such as ``"93.1 %"``), ``range`` (such as ``"90.2–95.4"``,
+        empty where unknown), ``number``, and ``bar``: ``value``, ``low`` and ``high`` in percent of the scale
+        from 0 to 1, or None.
     """
     entry = entry or {}
     value, low, high = (entry.get(key) for key in ("value", "low", "high"))

@@ -52,7 +52,7 @@ FIGURES = {
     ),
     "decision.svg": (
         "Decision curve, any tumour against none, of",
-        "Net benefit of acting on the model, on everybody or on nobody, by the risk from which one would act. "
+        "Net benefit of acting on the model, on everybody or on nobody, by the risk from which one acts. "
         "It holds where tumours are as frequent as in this test part.",
     ),
 }
@@ -125,7 +125,8 @@ def run_figures(run: Run, artefacts: Artefacts, embedded: bool) -> dict:
     """Return a run's figures; of further seeds only the links, so that the page stays light."""
     words = f"{run.model} on {run.dataset}, split {run.split}, seed {run.seed}"
     if not embedded:
-        return {"drawn": [], "links": [artefacts.link(run.figures / name) for name in (*FIGURES, "gallery.png")]}
+        links = [artefacts.link(run.figures / name) for name in (*FIGURES, "gallery.png")]
+        return {"drawn": [], "links": links}
     return {
         "drawn": [
             artefacts.figure(run.figures / name, f"{alt} {words}") | {"caption": caption}
@@ -139,9 +140,10 @@ def run_figures(run: Run, artefacts: Artefacts, embedded: bool) -> dict:
 def selective_context(referral: dict) -> dict:
     """Return what is gained by referring the unsure: sentences of numbers, and a row for each class."""
     confidence = referral.get("confidence")
+    limit = "any" if confidence is None else percent(confidence)
     lines = [
         ("wished share of errors among those kept", percent(referral.get("wished_error"))),
-        ("a case is referred under a confidence of", percent(confidence) if confidence is not None else "any"),
+        ("a case is referred under a confidence of", limit),
     ]
     for name, title in (
         ("kept", "kept"),
