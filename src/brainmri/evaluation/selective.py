@@ -56,12 +56,18 @@ def confidence_entries(
     errors, areas = resampled(both, grouping, resamples, seed).T
     error = calibration_error(reliability(confidence, right))
     low, high = percentile_interval(errors, grouping)
-    turned = (min(error, max(0.0, 2 * error - high)), min(1.0, max(error, 2 * error - low)))
+    turned = holding(error, 2 * error - high, 2 * error - low)
     area = area_under_risk_coverage(confidence, right)
     shift = area - both(np.ones((1, grouping.count)))[0, 1]
     low, high = percentile_interval(areas, grouping)
-    shifted = (min(area, max(0.0, low + shift)), min(1.0, max(area, high + shift)))
-    return {"ece": entry(error, turned), "aurc": entry(area, shifted)}
+    return {"ece": entry(error, turned), "aurc": entry(area, holding(area, low + shift, high + shift))}
+
+
+def holding(value: float, low: float, high: float) -> tuple[float, float]:
+    """Return limits from 0 to 1 that hold the value; NaN where there are none."""
+    if np.isnan(low) or np.isnan(high):
+        return np.nan, np.nan
+    return min(value, max(0.0, low)), max(value, min(1.0, high))
 
 
 def referral_entries(
