@@ -35,12 +35,14 @@ def browser():
 @pytest.fixture(scope="session")
 def address(tmp_path_factory) -> str:
     """The page of a study with long names, two seeds and no patient ids."""
+    from explained_study import write_explained
     from synthetic_study import write_study
 
     from brainmri.reporting.report import report
 
     root = tmp_path_factory.mktemp("browser")
     study = write_study(root, "a-data-set-with-a-rather-long-name_2024", seeds=[0, 1], with_patients=False)
+    study = write_explained(study)
     output = study.folder / "report" / "index.html"
     report(study, output)
     return output.as_uri()

@@ -1,7 +1,9 @@
 """The workflow, run for real: everything is made, nothing twice, and only what changed again."""
 
 import json
+import re
 from copy import deepcopy
+from urllib.parse import unquote
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -21,6 +23,7 @@ RUN_FILES = {
     "predictions.parquet",
     "calibration.json",
     "metrics.json",
+    "curves.parquet",
     "explain",
 }
 
@@ -103,6 +106,19 @@ def test_snakemakes_own_report_holds_the_figures(finished, tmp_path):
     text = page.read_text()
     for category in ("Data", "Splits", "Models", "Probes", "Comparison", "Page"):
         assert category in text
+    start = text.index('{"results/')
+    shown = json.JSONDecoder().raw_decode(text, start)[0]
+    index = finished.folder / "results/small/report/index.html"
+    links = re.findall(r'href="([^"]+\.(?:svg|png))"', index.read_text())
+    figures = {
+        (index.parent / unquote(link)).resolve().relative_to(finished.folder.resolve()) for link in links
+    }
+    assert len(figures) > 30
+    for figure in figures:
+        told = shown[figure.as_posix()]
+        assert told["caption"].strip(), figure
+        assert told["labels"]["figure"], figure
+        assert told["data_uri"].startswith("data:image/"), figure
 
 
 def test_one_changed_model_runs_alone(finished):
