@@ -62,7 +62,9 @@ def test_headings_skip_no_level(outline):
 
 def test_figures_are_embedded_and_described(outline):
     images = outline.of("img")
-    assert len(images) == 3 + 6 + 2 + 4 * 3 + 1 + 2 + 2
+    shots = [image for image in images if "data-told" in image]
+    assert len(images) - len(shots) == 3 + 6 + 2 + 4 * 7 + 1 + 2 + 2
+    assert len(shots) == 4 * 28
     assert all(image["src"].startswith("data:image/") and image["alt"] for image in images)
     assert len({image["alt"] for image in images}) == len(images)
 
@@ -77,6 +79,8 @@ def test_links_lead_to_the_artefacts_with_their_digests(study, outline):
         "inventory.parquet",
         "manifest.parquet",
         "metrics.json",
+        "curves.parquet",
+        "gallery.parquet",
         "comparison.parquet",
         "pairs.parquet",
         "leakage.parquet",
@@ -147,3 +151,14 @@ def test_copies_are_told_in_words_before_the_splits(study, page):
     sentence = f"Of {known['of']} published test images, {known['of'] - known['count']} are really new"
     assert words.index(sentence) < words.index("What it does to the numbers") < words.index("No leak found")
     assert "File metadata alone predicts the class with" in words
+
+
+def test_every_table_and_figure_tells_where_it_comes_from(page):
+    """Behind each table, before the next heading of its rank, there is a link to an artefact."""
+    body = page[page.index("<main>") : page.index("</main>")]
+    for section in re.split(r"(?=<section )", body)[1:]:
+        if section.startswith(('<section id="limits"', '<section id="provenance"')):
+            continue
+        for block in re.split(r"(?=<article|<details class=\"card|<h3)", section):
+            if "<table" in block or "<figure" in block:
+                assert 'class="source"' in block, re.sub("<[^>]*>", " ", block)[:200]

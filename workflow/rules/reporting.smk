@@ -408,11 +408,7 @@ rule report:
             for dataset, split in study.dataset_splits()
             for name in ["class_counts.svg", "pairs.svg"]
         ],
-        run_figures=[
-            run.figures / name
-            for run in study.runs()
-            for name in RUN_FIGURES
-        ],
+        run_figures=[run.figures / name for run in study.runs() for name in RUN_FIGURES],
         explained=[
             run.folder / "explain" / name
             for run in study.runs()

@@ -104,7 +104,10 @@ def training_answers(
             *described,
         ),
         "metrics": answer(
-            f"{', '.join(names)}; calibration error, reliability and selective prediction.", *measured
+            f"{', '.join(names)}; calibration error and reliability before and after the temperature, "
+            "selective prediction, and the curves of ROC, precision and recall, risk and coverage, and net "
+            "benefit.",
+            *measured,
         ),
         "uncertainty": answer(
             f"{percent(intervals.get('level'), 0)} intervals: {intervals.get('method', UNKNOWN)}; "

@@ -18,7 +18,6 @@ def number_answers(study: Study, context: dict) -> dict[str, dict | None]:
     return {
         "internal": performance,
         "performance": performance,
-        "leakage": answer(listed(leakage_words(tables)), link),
         "external": external(context["splits"], tables, link, context["external"]),
         "per_class": per_class(best, runs),
         "failures": failures(best, runs),
@@ -42,18 +41,6 @@ def all_numbers(study: Study) -> str:
     """Return what the numbers are over seeds, and where all of them stand."""
     means = f"Values and limits are means over {len(study.seeds)} seeds. "
     return (means if len(study.seeds) > 1 else "") + "The table has every protocol."
-
-
-def leakage_words(tables: list[dict]) -> list[str]:
-    """Return how far each leaking accuracy lies from the leak-free one."""
-    return [
-        f"{table['dataset']}, {row['model']}: accuracy under {column['name']}, which leaks, less that under "
-        f"{table['base']}: {100 * cell['accuracy_difference']:+.1f} points".replace("-", "−")
-        for table in tables
-        for row in table["rows"]
-        for column, cell in zip(table["columns"], row["cells"], strict=True)
-        if not column["leakage"]["free"] and cell["accuracy_difference"] is not None
-    ]
 
 
 def external(splits: list[dict], tables: list[dict], link: dict, matrix: dict | None) -> dict | None:

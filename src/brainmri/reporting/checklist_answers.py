@@ -1,5 +1,6 @@
 """What the artefacts of a study answer to the items of reporting checklists, each answer with its sources."""
 
+from brainmri.reporting.answers_compared import compared_answers
 from brainmri.reporting.answers_data import data_answers
 from brainmri.reporting.answers_models import model_answers
 from brainmri.reporting.answers_numbers import number_answers
@@ -14,7 +15,8 @@ def study_answers(study: Study, context: dict) -> dict[str, dict]:
     study
         The study.
     context
-        What `page_context` returned, or as much of it as is told of data, splits, models and comparison.
+        What `page_context` returned.
     """
     answers = data_answers(study, context) | model_answers(study, context) | number_answers(study, context)
+    answers |= compared_answers(context)
     return {name: answer for name, answer in answers.items() if answer is not None and answer["text"].strip()}

@@ -86,7 +86,8 @@ def vector_address(text: str) -> str:
     text = re.sub(r">\s+<", "><", re.sub(r"\s+", " ", text)).strip()
     if "'" not in text:
         text = text.replace('"', "'")
-    return "data:image/svg+xml," + quote(text, safe=" !$'()*+,-./:;=?@_~{}")
+    # Its own parts alone are referred to: no `url(` shall look like an address.
+    return "data:image/svg+xml," + quote(text, safe=" !$'()*+,-./:;=?@_~{}").replace("url(", "url%28")
 
 
 def lighter(content: bytes) -> tuple[bytes, str]:

@@ -15,7 +15,12 @@ LEAD = (
 
 
 def model_card(
-    runs: list[dict], split: dict, dataset: dict, warnings: list[dict], outside: list[dict] | None = None
+    runs: list[dict],
+    split: dict,
+    dataset: dict,
+    warnings: list[dict],
+    compared: list[dict],
+    outside: list[dict] | None = None,
 ) -> dict:
     """Return the card of a model that was trained on a split, with one seed or several.
 
@@ -27,6 +32,8 @@ def model_card(
         What `split_context` and `dataset_context` returned.
     warnings
         The page's warnings; those of this model, split and data set are told.
+    compared
+        What `comparison_blocks` returned.
     outside
         What `external_context` returned as its rows; those of this model and split are told.
     """
@@ -43,7 +50,7 @@ def model_card(
             metrics(first),
             evaluation_data(first, split),
             training_data(first, split),
-            analyses(runs),
+            analyses(runs, compared),
             *elsewhere([row for row in outside or [] if is_of(row, first)]),
             ethics(dataset),
             caveats(runs, split, dataset, warnings),

@@ -20,8 +20,16 @@ def is_entry(entry) -> bool:
     return isinstance(entry, dict) and {"value", "low", "high"} <= set(entry)
 
 
-def analyses(runs: list[dict]) -> dict:
-    """Return the numbers, with intervals over groups; seeds stand side by side, for they are no sample."""
+def analyses(runs: list[dict], compared: list[dict]) -> dict:
+    """Return the numbers, with intervals over groups; seeds stand side by side, for they are no sample.
+
+    Parameters
+    ----------
+    runs
+        What `run_context` returned, one a seed.
+    compared
+        Blocks that tell of the model beside others.
+    """
     links, first = [run["links"]["metrics"] for run in runs], runs[0]
     overall = [name for name, entry in first["test"].items() if is_entry(entry)]
     seeds = [f"seed {run['seed']}" for run in runs]
@@ -66,7 +74,27 @@ def analyses(runs: list[dict]) -> dict:
             referral,
             *links,
         ),
+        referred_table(runs, links),
+        *compared,
     )
+
+
+def referred_table(runs: list[dict], links: list[dict]) -> dict | None:
+    """Return which images of each class are referred, and how many errors that catches."""
+    rows = [
+        [
+            row["name"],
+            str(run["seed"]),
+            str(row["images"]),
+            str(row["referred"]),
+            str(row["errors_referred"]),
+            str(row["errors_kept"]),
+        ]
+        for run in runs
+        for row in run["selective"]["rows"]
+    ]
+    head = ["Class", "Seed", "Images", "Referred", "Of these errors", "Errors kept"]
+    return table("What is referred, by true class", head, rows, *links) if rows else None
 
 
 def elsewhere(rows: list[dict]) -> list[dict]:

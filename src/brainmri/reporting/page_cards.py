@@ -9,6 +9,7 @@ from brainmri.reporting.checklist_answers import study_answers
 from brainmri.reporting.datasheet import datasheet
 from brainmri.reporting.markdown import card_markdown, checklist_markdown
 from brainmri.reporting.model_card import model_card
+from brainmri.reporting.model_compared import comparison_blocks
 from brainmri.reporting.page_audit import audit_context, sentences
 from brainmri.reporting.page_shortcuts import shortcut_context
 from brainmri.study import Study
@@ -48,6 +49,7 @@ def cards_context(study: Study, context: dict) -> dict:
                 splits[dataset, split],
                 datasets[dataset],
                 context["warnings"],
+                comparison_blocks(runs[0], context),
                 (context["external"] or {}).get("rows"),
             )
             for (dataset, split, _), runs in trained.items()

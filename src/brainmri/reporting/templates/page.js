@@ -68,6 +68,7 @@ function makeFiltered(gallery) {
 document.querySelectorAll(".gallery").forEach(makeFiltered);
 
 const zoom = document.querySelector("dialog.zoom");
+zoom.querySelector(".zoom-image").append(document.createElement("img"));
 let enlarged = null;
 
 // The images that the arrows step through: those of a gallery, or the other figures of the same card.

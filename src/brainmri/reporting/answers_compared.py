@@ -1,0 +1,74 @@
+"""Answers to checklists from tests on the same images: models against each other, baselines and protocols."""
+
+from brainmri.reporting.answers_data import answer, listed
+from brainmri.reporting.words import with_interval
+
+
+def compared_answers(context: dict) -> dict[str, dict | None]:
+    """Return what pairs, baselines and protocol differences answer; None where there are none.
+
+    Parameters
+    ----------
+    context
+        What `page_context` returned.
+    """
+    return {
+        "compared": compared(context["pairs"]),
+        "baselines": beside_baselines(context),
+        "leakage": leakage(context["leakage"]),
+    }
+
+
+def compared(tables: list[dict]) -> dict | None:
+    """Return how many pairs of models differ, by which test, and the pair that differs most."""
+    if not tables:
+        return None
+    told = [
+        f"{table['dataset']}, {table['split']}: {table['different']} of {len(table['rows'])} pairs of models "
+        f"surely differ in accuracy; {pair_words(table['rows'][0])}"
+        for table in tables
+    ]
+    how = (
+        "Two models at a time, on the same test images: McNemar's exact test, or all swaps of whole groups "
+        "where groups hold several images; p-values adjusted by Holm over the pairs of a split. "
+    )
+    return answer(how + listed(told), tables[0]["link"])
+
+
+def pair_words(row: dict) -> str:
+    """Return a pair of models in words, the better first."""
+    return (
+        f"{row['better']} less {row['other']} {row['accuracy']['text']} points ({row['accuracy']['range']}), "
+        f"p after Holm {row['p_value_holm']}"
+    )
+
+
+def beside_baselines(context: dict) -> dict | None:
+    """Return what is scored without learning, and how far the best leak-free models lie above it."""
+    told, links = [], []
+    for leader in context["best"]:
+        place = leader["dataset"], leader["split"]
+        rows = context["beside"].get((*place, leader["model"]), [])
+        if not rows or place not in context["baselines"]:
+            continue
+        beside = "; ".join(
+            f"{row['title']} {row['value']} ({row['text']} points to the model, {row['range']}"
+            f"{'' if row['beaten'] else ': not beaten'})"
+            for row in rows
+        )
+        told.append(f"{', '.join(place)}: {leader['model']} beside what is scored without learning: {beside}")
+        links.append(context["baselines"][place]["link"])
+    return answer(listed(told), *links) if told else None
+
+
+def leakage(context: dict) -> dict | None:
+    """Return how much of each model's accuracy under a leaking protocol was leakage."""
+    told = [
+        f"{table['dataset']}, {row['model']}: {metric['title']} under {row['split']}, which leaks, "
+        f"{with_interval(metric['leaking'])}, under {row['free_split']} {with_interval(metric['free'])}: "
+        f"a difference of {metric['difference']} points ({metric['range']})"
+        for table in context["tables"]
+        for row in table["rows"]
+        for metric in row["metrics"][:1]
+    ]
+    return answer(listed(told), context["link"]) if told else None
