@@ -27,7 +27,7 @@ from brainmri.intervals import LEVEL
 LOSSES = ("log_loss", "brier")
 METHOD = (
     "groups resampled within classes (Rao-Wu-Yue bootstrap); metrics from 0 to 1: Wilson at the effective "
-    "sample size; losses: expanded percentiles; calibration error: the same, turned about the value"
+    "sample size; losses: expanded percentiles; calibration error: less what noise adds up to"
 )
 
 
