@@ -1,5 +1,6 @@
 """What the page says of single trainings: all metrics, what is referred, figures and gallery."""
 
+import html
 import re
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_pictures_of_the_gallery_are_small(tmp_path):
 def test_all_metrics_of_a_training_stand_on_the_page(study, page):
     context = run_context(study, study.runs()[0], Artefacts(study.folder / "report"))
     test = read_json(study.runs()[0].folder / "metrics.json")["test"]
-    words = re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", page))
+    words = html.unescape(re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", page)))
     for title in ("Cohen's kappa", "macro AUROC", "macro average precision", "log loss", "(ECE)", "(AURC)"):
         assert title in words, title
     assert len(context["headlines"]) == 11

@@ -79,10 +79,10 @@ def address(content: bytes, kind: str) -> str:
 
 
 def vector_address(text: str) -> str:
-    """Return an SVG as a data address: without remarks, to a hundredth of a point, half of the bytes."""
+    """Return an SVG as a data address: without remarks, to a tenth of a point, half of the bytes."""
     text = re.sub(r"(?s)<!--.*?-->|<metadata>.*?</metadata>|<\?xml.*?\?>|<!DOCTYPE.*?>", "", text)
-    # But for scales, such as that of letters.
-    text = re.sub(r"scale\([^)]*\)|(\.\d\d)\d+", lambda found: found[1] or found[0], text)
+    # But for scales, such as that of letters, and for what shines through.
+    text = re.sub(r"scale\([^)]*\)|opacity: [\d.]+|(\.\d)\d+", lambda found: found[1] or found[0], text)
     text = re.sub(r">\s+<", "><", re.sub(r"\s+", " ", text)).strip()
     if "'" not in text:
         text = text.replace('"', "'")
@@ -94,7 +94,7 @@ def lighter(content: bytes) -> tuple[bytes, str]:
     """Return a PNG's picture as WebP, a fifth of the bytes; the link beside it leads to the PNG itself."""
     picture = BytesIO()
     with Image.open(BytesIO(content)) as image:
-        image.convert("RGB").save(picture, format="webp", quality=82, method=4)
+        image.convert("RGB").save(picture, format="webp", quality=75, method=4)
     return picture.getvalue(), "image/webp"
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from PIL import Image
 
-LARGEST = 176  # pixels a side: enough to look at, and light
+LARGEST = 160  # pixels a side: enough to look at, and light
 WRONG, UNSURE, RIGHT = 14, 6, 8
 
 
@@ -70,5 +70,5 @@ def picture(pixels: np.ndarray) -> bytes:
     if len(pixels) > LARGEST:
         pixels = cv2.resize(np.ascontiguousarray(pixels), (LARGEST, LARGEST), interpolation=cv2.INTER_AREA)
     content = BytesIO()
-    Image.fromarray(np.asarray(pixels)).save(content, format="webp", quality=80, method=4)
+    Image.fromarray(np.asarray(pixels)).save(content, format="webp", quality=72, method=4)
     return content.getvalue()
