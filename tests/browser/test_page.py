@@ -12,7 +12,7 @@ OVERFLOWS = """
   .filter((element) => element.getBoundingClientRect().right > innerWidth + 1)
   .map((element) => [element.closest("section").id, element.tagName, element.textContent.slice(0, 40)])
 """
-LOADED = "[...document.images].map((image) => [image.alt, image.complete && image.naturalWidth > 0])"
+LOADED = "[...document.querySelectorAll('main img')].map((image) => [image.alt, image.complete && image.naturalWidth > 0])"
 # Relative luminance and contrast of WCAG 2.2, over the nearest ground that is painted.
 CONTRASTS = """
 () => {
@@ -171,7 +171,7 @@ def test_figures_open_larger_and_the_mouse_closes_them(open_page):
     figure.click()
     dialog = page.locator("dialog.zoom")
     assert "ROC" in dialog.locator("img").get_attribute("alt")
-    assert dialog.locator(".place").text_content().endswith(" of 7")
+    assert dialog.locator(".place").text_content().endswith(" of 8")
     dialog.locator("[data-close]").click()
     assert not dialog.is_visible()
 
