@@ -12,7 +12,10 @@ OVERFLOWS = """
   .filter((element) => element.getBoundingClientRect().right > innerWidth + 1)
   .map((element) => [element.closest("section").id, element.tagName, element.textContent.slice(0, 40)])
 """
-LOADED = "[...document.querySelectorAll('main img')].map((image) => [image.alt, image.complete && image.naturalWidth > 0])"
+LOADED = """
+[...document.querySelectorAll("main img")]
+  .map((image) => [image.alt, image.complete && image.naturalWidth > 0])
+"""
 # Relative luminance and contrast of WCAG 2.2, over the nearest ground that is painted.
 CONTRASTS = """
 () => {
@@ -222,4 +225,6 @@ def test_the_paper_has_what_the_screen_folds(open_page, tmp_path):
     # Each figure is an image of its own on paper; the vector figures are drawn.
     assert content.count(b"/Type /Page\n") + content.count(b"/Type /Page ") >= 8
     page.emulate_media(media="print")
+    page.set_viewport_size({"width": 690, "height": 1000})  # what an A4 page leaves between its margins
+    assert page.evaluate(OVERFLOWS) == []
     assert not page.locator("nav.contents").is_visible()
