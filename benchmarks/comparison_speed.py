@@ -4,7 +4,7 @@
 
 The study has two splits, published and grouped, of so many test images each, in groups of one to eight, a
 third of them in both. `evaluate` tells every metric of every training with its interval, 2000 resamples
-each; `compare` tests every two models of a split, each model against three baselines, and each model under
+each, and the bands of its curves; `compare` tests every two models of a split, each model against three baselines, and each model under
 the one protocol against the other. The limit for all of it is a minute on two cores.
 """
 
@@ -100,6 +100,7 @@ def measure(folder: Path, models: int, images: int, seeds: int) -> list[tuple[st
                     *("set", split, split, f"model{model}"),
                     seed,
                     RESAMPLES,
+                    place / "curves.parquet",
                 )
                 metrics.append(place / "metrics.json")
                 predictions.append(place / "predictions.parquet")
