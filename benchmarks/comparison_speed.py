@@ -4,8 +4,9 @@
 
 The study has two splits, published and grouped, of so many test images each, in groups of one to eight, a
 third of them in both. `evaluate` tells every metric of every training with its interval, 2000 resamples
-each, and the bands of its curves; `compare` tests every two models of a split, each model against three baselines, and each model under
-the one protocol against the other. The limit for all of it is a minute on two cores.
+each, and the bands of its curves; `compare` tests every two models of a split, each model against three
+baselines, and each model under the one protocol against the other. The limit for all of it is a minute on two
+cores.
 """
 
 import argparse
