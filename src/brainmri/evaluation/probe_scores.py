@@ -12,7 +12,7 @@ from brainmri.evaluation.differences import (
     groups_behind,
     resampled_together,
 )
-from brainmri.evaluation.evaluate import entry, number
+from brainmri.evaluation.entries import entry, number
 from brainmri.evaluation.metrics import confusion_counts, overall_metrics
 from brainmri.images.probed import CONTROL
 

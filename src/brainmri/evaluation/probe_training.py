@@ -19,7 +19,7 @@ from brainmri.artefacts import (
 )
 from brainmri.code import code_of
 from brainmri.errors import BrainmriError
-from brainmri.evaluation.evaluate import number
+from brainmri.evaluation.entries import number
 from brainmri.evaluation.predict_split import logits_of
 from brainmri.images.box import CropSettings
 from brainmri.images.probed import PROBES, SHUFFLED, kept_pixels, write_blanked
