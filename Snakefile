@@ -47,6 +47,7 @@ from snakemake.utils import min_version
 from brainmri.code import code_of
 from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
+from brainmri.jobs import remember
 from brainmri.reporting.cards import CHECKLISTS, card_names
 from brainmri.study import Study
 
@@ -84,8 +85,14 @@ study = Study(
     probes=config["probes"],
 )
 
-# The `brainmri` command lies beside the Python that runs Snakemake, here and on a cluster's nodes.
-shell.prefix(f'export PATH={quote(os.path.dirname(sys.executable))}:"$PATH"; ')
+# The `brainmri` command lies beside the Python that runs Snakemake, here and on a cluster's nodes. Each job keeps a
+# record of itself beside its log, as JSON lines: no input of any rule, so that none runs again because of it.
+shell.prefix(f'export PATH={quote(os.path.dirname(sys.executable))}:"$PATH" BRAINMRI_EVENTS=beside-log; ')
+
+
+onstart:
+    # What `brainmri status` tells of.
+    remember(study)
 
 
 wildcard_constraints:
