@@ -1,5 +1,6 @@
 """A small study on a phantom, run for real by Snakemake in a folder of its own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -59,6 +60,17 @@ class Workflow:
         command += ["--configfile", self.folder / "study.yaml", "--cores", "2", "--resources", "gpu=1"]
         command += ["--workflow-profile", ROOT / "profiles/default", *arguments]
         return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=dict(os.environ))
+
+    def status(self) -> list[dict]:
+        """Return how each job stands, as `brainmri status` tells it."""
+        command = [BIN / "brainmri", "status", "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)["jobs"]
+
+    def logs(self) -> set[str]:
+        """Return the paths of all logs below the folder."""
+        return {str(path.relative_to(self.folder)) for path in self.folder.glob("logs/**/*.log")}
 
     def results(self, pattern: str) -> dict[str, Path]:
         """Return the study's files that match a pattern, by their path below its folder."""

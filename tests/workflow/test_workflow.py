@@ -56,6 +56,16 @@ def test_every_artefact_is_made(finished):
     assert "grouped" in page and "published" in page and "resnet" in page and 'href="#probes"' in page
 
 
+def test_every_job_has_left_a_record_and_is_done(finished):
+    jobs = finished.status()
+    assert {job["state"] for job in jobs} == {"done"}
+    assert all(job["wall_seconds"] > 0 and job["cpu_seconds"] > 0 and job["peak_mib"] > 0 for job in jobs)
+    assert {job["rule"]: job["images"] for job in jobs}["crop"] > 0
+    assert {job["log"] for job in jobs} == finished.logs()
+    page = (finished.folder / "results/small/report/index.html").read_text()
+    assert f"{len(jobs) - 1} of {len(jobs) - 1} jobs left a record" in page
+
+
 def test_every_parquet_file_tells_its_provenance(finished):
     tables = [path for path in finished.folder.rglob("*.parquet") if path.name != "truth.parquet"]
     assert len(tables) > 10
