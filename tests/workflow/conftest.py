@@ -41,6 +41,15 @@ SMALL_STUDY = {
 }
 
 
+# What a user's environment may hold, and no file of a study may.
+SECRETS = {
+    "KAGGLE_API_TOKEN": "KGAT_fedcba9876543210",
+    "KAGGLE_KEY": "0fedcba987654321",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG",
+    "HF_TOKEN": "hf_fedcba9876543210",
+}
+
+
 class Workflow:
     """A working folder with a configuration, and Snakemake to run there."""
 
@@ -59,7 +68,7 @@ class Workflow:
         command = [BIN / "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", self.folder]
         command += ["--configfile", self.folder / "study.yaml", "--cores", "2", "--resources", "gpu=1"]
         command += ["--workflow-profile", ROOT / "profiles/default", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=dict(os.environ))
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | SECRETS)
 
     def status(self) -> list[dict]:
         """Return how each job stands, as `brainmri status` tells it."""
