@@ -59,7 +59,8 @@ if "study" not in config:
     configfile: "config/config.yaml"
 
 
-container: "docker://ghcr.io/brainmri/brainmri:0.1.0"
+# For --software-deployment-method apptainer alone: the image of this version, or one that was built here.
+container: os.environ.get("BRAINMRI_IMAGE") or "docker://ghcr.io/brainmri/brainmri:0.1.0"
 
 
 report: "workflow/report/workflow.rst"
@@ -85,9 +86,12 @@ study = Study(
     probes=config["probes"],
 )
 
-# The `brainmri` command lies beside the Python that runs Snakemake, here and on a cluster's nodes. Each job keeps a
-# record of itself beside its log, as JSON lines: no input of any rule, so that none runs again because of it.
-shell.prefix(f'export PATH={quote(os.path.dirname(sys.executable))}:"$PATH" BRAINMRI_EVENTS=beside-log; ')
+# The `brainmri` command lies beside the Python that runs Snakemake, here and on a cluster's nodes; in an image it lies
+# where the recipes put it. Each job keeps a record of itself beside its log, as JSON lines: no input of any rule, so
+# that none runs again because of it.
+shell.prefix(
+    f'export PATH=/opt/brainmri/bin:{quote(os.path.dirname(sys.executable))}:"$PATH" BRAINMRI_EVENTS=beside-log; '
+)
 
 
 onstart:
