@@ -146,13 +146,37 @@ def test_on_another_machine_signs_of_life_count(told, jobs):
     assert "1 failed" in told()
 
 
+def test_jobs_of_rules_that_are_not_listed_count_once_they_left_a_record(told, study, jobs, monkeypatch):
+    for path, error in (
+        ("logs/small/weigh/phantom-grouped.log", None),
+        ("logs/small/sum.log", ValueError("odd")),
+        ("logs/data/phantom/weigh-other.log", None),
+        # Of listed rules, but not of this study any more.
+        ("logs/data/phantom/crop_96.log", None),
+        ("logs/small/train/phantom-grouped-old-seed0.log", None),
+    ):
+        attempt(Job(Path(path).stem, {}, Path(path), ()), monkeypatch, error)
+    document = told("--json")
+    others = {
+        (job["rule"], job["state"], *job["wildcards"].values())
+        for job in document["jobs"][:-1]
+        if job["state"] != "waiting"
+    }
+    assert others == {
+        ("weigh", "done", "phantom-grouped"),
+        ("sum", "failed"),
+        ("weigh", "done", "phantom", "weigh-other"),
+    }
+    assert document["totals"]["jobs"] == len(jobs) + 3
+
+
 def test_a_job_whose_output_was_removed_waits_again(told, jobs, monkeypatch):
     attempt(jobs["fetch"], monkeypatch)
     jobs["fetch"].outputs[0].unlink()
     assert "done" not in told()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(record=st.binary(max_size=200), log=st.binary(max_size=200), cut=st.integers(0, 400))
 def test_no_record_and_no_log_is_too_broken(told, jobs, record, log, cut):
     job = jobs["train"]

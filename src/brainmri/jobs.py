@@ -1,10 +1,11 @@
 """The jobs of a study: each rule with its wildcards, its log and what it makes, as the workflow has them.
 
-`brainmri status` and the page read the jobs' own records by it. tests/workflow/test_jobs.py compares it
-with what Snakemake plans.
+`brainmri status` and the page read the jobs' own records by it. tests/workflow compares it with what
+Snakemake plans and makes.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,12 @@ REMEMBERED = "study.json"
 KEYS = ("name", "datasets", "splits", "models", "seeds", "class_names", "claims", "explain")
 # Pixels a side of the whole images in which copies are looked for, as in workflow/rules/audit.smk.
 AUDIT_SIZE = 256
+# The rules whose jobs are listed here. Of any other rule, what left a record is a job.
+LISTED = {
+    *("fetch", "checksum", "inventory", "crop", "shrink", "audit", "overlap", "pool", "split", "baselines"),
+    *("train", "predict_split", "evaluate", "explain", "compare", "draw_split", "draw_model", "draw_explain"),
+    *("draw_comparison", "draw_dataset", "draw_audit", "draw_quality", "draw_pairs", "report"),
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Job:
     log
         Its log; its record lies beside it.
     outputs
-        What it makes.
+        What it makes; empty where that is not known.
     """
 
     rule: str
@@ -65,6 +72,7 @@ def jobs_of(study: Study) -> list[Job]:
         *study_jobs(study),
         *[job for dataset in study.datasets for job in drawing_jobs(study, dataset)],
         *[drawn_pairs(study, *place) for place in places],
+        *other_jobs(study),
         report_job(study),
     ]
 
@@ -160,6 +168,22 @@ def drawn_pairs(study: Study, dataset: str, split: str) -> Job:
     log = study.logs_dir / study.name / "draw_pairs" / f"{dataset}-{split}.log"
     output = study.split_figures(dataset, split) / "pairs.svg"
     return Job("draw_pairs", {"dataset": dataset, "split": split}, log, (output,))
+
+
+def other_jobs(study: Study) -> Iterator[Job]:
+    """Yield the jobs of rules that are not listed here, as far as they have left a record."""
+    for record in sorted((study.logs_dir / study.name).rglob("*.jsonl")):
+        named = record.parent.name if record.parent.name != study.name else record.stem
+        if named not in LISTED:
+            wildcards = {"of": record.stem} if named != record.stem else {}
+            yield Job(named, wildcards, record.with_suffix(".log"), ())
+    for dataset in study.datasets:
+        for record in sorted((study.logs_dir / "data" / dataset).glob("*.jsonl")):
+            # crop_64 and overlap-other are those of the rules crop and overlap.
+            named = re.split(r"-|_\d", record.stem)[0]
+            if named not in LISTED:
+                wildcards = {"dataset": dataset} | ({"of": record.stem} if named != record.stem else {})
+                yield Job(named, wildcards, record.with_suffix(".log"), ())
 
 
 def report_job(study: Study) -> Job:

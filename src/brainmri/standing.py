@@ -166,6 +166,8 @@ def is_alive(attempt: Attempt, record: Path) -> bool:
 
 def made_since(job: Job, when: datetime) -> bool:
     """Tell whether all that a job makes is younger than `when`."""
+    if not job.outputs:
+        return False
     try:
         return min(path.stat().st_mtime for path in job.outputs) > when.timestamp()
     except OSError:
