@@ -21,7 +21,9 @@ PROOF = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 # Numbers, words of a list, and names without a sign that a shell knows: the schema lets nothing else through.
 CHECKED = {
     *("wildcards", "threads", "size", "protocol", "seed", "resamples", "most", "device", "devices"),
-    *("neighbours", "monitor", "truth"),
+    *("neighbours", "monitor", "truth", "epochs", "conflicts"),
+    # Quoted where it is put together.
+    "applied",
 }
 # What runs what it reads, and what must be said to it.
 CAREFUL = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False)}

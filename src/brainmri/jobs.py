@@ -7,7 +7,7 @@ Snakemake plans and makes.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from brainmri.errors import BrainmriError
@@ -15,14 +15,15 @@ from brainmri.study import Run, Study
 
 # What a study is, beside its logs, since the workflow last ran it.
 REMEMBERED = "study.json"
-KEYS = ("name", "datasets", "splits", "models", "seeds", "class_names", "claims", "explain")
+KEYS = tuple(item.name for item in fields(Study) if not item.name.endswith("_dir"))
 # Pixels a side of the whole images in which copies are looked for, as in workflow/rules/audit.smk.
 AUDIT_SIZE = 256
 # The rules whose jobs are listed here. Of any other rule, what left a record is a job.
 LISTED = {
     *("fetch", "checksum", "inventory", "crop", "shrink", "audit", "overlap", "pool", "split", "baselines"),
     *("train", "predict_split", "evaluate", "explain", "compare", "draw_split", "draw_model", "draw_explain"),
-    *("draw_comparison", "draw_dataset", "draw_audit", "draw_quality", "draw_pairs", "report"),
+    *("probes", "draw_probes", "predict_external", "draw_external", "crop_alike", "draw_comparison"),
+    *("draw_dataset", "draw_audit", "draw_quality", "draw_pairs", "report"),
 }
 
 
@@ -69,6 +70,8 @@ def jobs_of(study: Study) -> list[Job]:
         *overlap_jobs(study),
         *[job for place in places for job in split_jobs(study, *place)],
         *[job for run in study.runs() for job in run_jobs(study, run)],
+        *[job for place in study.probed() for job in probe_jobs(study, *place)],
+        *external_jobs(study),
         *study_jobs(study),
         *[job for dataset in study.datasets for job in drawing_jobs(study, dataset)],
         *[drawn_pairs(study, *place) for place in places],
@@ -92,9 +95,21 @@ def data_jobs(study: Study, dataset: str) -> Iterator[Job]:
         yield job("checksum", "checksums.parquet")
         yield job("inventory", "inventory.parquet")
     sizes = study.image_sizes()
-    for size in sizes if study.splits_of(dataset) else sizes[-1:]:
+    tested = {run.dataset for run, other in study.external_tests() if other == dataset}
+    own, alike = {sizes[-1]}, []
+    for place in sorted(tested):
+        if study.datasets[place].get("crop") == study.datasets[dataset].get("crop"):
+            own |= set(sizes)
+        else:
+            alike += [(place, size) for size in sizes]
+    for size in sizes if study.splits_of(dataset) else sorted(own):
         outputs = (folder / f"images_{size}.npy", folder / f"crops_{size}.parquet")
         yield Job("crop", {"dataset": dataset, "size": str(size)}, logs / f"crop_{size}.log", outputs)
+    for other, size in alike:
+        place = folder / "alike" / other
+        outputs = (place / f"images_{size}.npy", place / f"crops_{size}.parquet")
+        wildcards = {"dataset": dataset, "other": other, "size": str(size)}
+        yield Job("crop_alike", wildcards, logs / f"crop_alike_{other}_{size}.log", outputs)
     yield job("shrink", f"whole_{AUDIT_SIZE}.npy", f"whole_{AUDIT_SIZE}.parquet")
     if not study.members_of(dataset):
         yield job("audit", "audit.json", *tables)
@@ -121,6 +136,30 @@ def split_jobs(study: Study, dataset: str, split: str) -> Iterator[Job]:
         yield Job(rule, {"dataset": dataset, "split": split}, log, tuple(outputs))
 
 
+def probe_jobs(study: Study, dataset: str, split: str) -> Iterator[Job]:
+    """Yield what is done with the probes of a split."""
+    folder, model = study.probes_folder(dataset, split), study.probed_model()
+    made = {
+        "probes": (folder / "probes.json", folder / "probes.parquet"),
+        "draw_probes": (study.probes_figure(dataset, split),),
+    }
+    for rule, outputs in made.items():
+        log = study.logs_dir / study.name / rule / f"{dataset}-{split}-{model}.log"
+        yield Job(rule, {"dataset": dataset, "split": split, "model": model}, log, outputs)
+
+
+def external_jobs(study: Study) -> Iterator[Job]:
+    """Yield the tests of trainings on other data sets, and the figures of them."""
+    for run, other in study.external_tests():
+        wildcards = {"dataset": run.dataset, "split": run.split, "model": run.model, "seed": str(run.seed)}
+        name = f"{run.dataset}-{run.split}-{run.model}-seed{run.seed}-{other}.log"
+        log = study.logs_dir / study.name / "predict_external" / name
+        yield Job("predict_external", wildcards | {"other": other}, log, (study.external_path(run, other),))
+    for model in study.models_tested_outside():
+        log = study.logs_dir / study.name / "draw_external" / f"{model}.log"
+        yield Job("draw_external", {"model": model}, log, (study.external_figure(model),))
+
+
 def run_jobs(study: Study, run: Run) -> Iterator[Job]:
     """Yield a training and what is done with its model."""
     made = {
@@ -142,7 +181,9 @@ def run_jobs(study: Study, run: Run) -> Iterator[Job]:
 def study_jobs(study: Study) -> Iterator[Job]:
     """Yield what is done once over all trainings."""
     made = {
-        "compare": [study.folder / f"{name}.parquet" for name in ("comparison", "pairs", "leakage")],
+        "compare": [
+            study.folder / f"{name}.parquet" for name in ("comparison", "pairs", "leakage", "external")
+        ],
         "draw_comparison": [study.folder / "figures" / "comparison.svg"],
     }
     for rule, outputs in made.items():

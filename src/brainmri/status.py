@@ -5,14 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from brainmri.errors import BrainmriError, nearest
-from brainmri.jobs import REMEMBERED, jobs_of, remembered
+from brainmri.jobs import KEYS, REMEMBERED, jobs_of, remembered
 from brainmri.standing import STATES, Standing, standing
 from brainmri.study import Study
 
 LOGS = Path("logs")
 CONFIGURATIONS = Path("config")
 SCHEMA = Path("workflow", "schemas", "config.schema.yaml")
-STUDY_KEYS = ("datasets", "splits", "models", "seeds", "class_names", "claims", "explain")
 INDENT = "    "
 
 
@@ -155,7 +154,7 @@ def configured(path: Path) -> Study:
     if schema is None:
         raise BrainmriError(f"{SCHEMA} is not here: go to the folder of the Snakefile.")
     config = checked(document, read_yaml(schema))
-    return Study(name=config["study"], **{key: config[key] for key in STUDY_KEYS})
+    return Study(name=config["study"], **{key: config[key] for key in KEYS if key in config})
 
 
 def read_yaml(path: Path) -> dict:
