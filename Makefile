@@ -6,8 +6,9 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+TOOLS := $(VENV)/audit-tools
 
-.PHONY: run test lint format lock clean help
+.PHONY: run test lint format lock licences audit-dependencies clean help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -38,6 +39,19 @@ format: $(INSTALLED)
 lock:
 	uv pip compile --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --all-extras \
 		--no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements.lock
+
+# Two tools of their own, apart from the pinned packages, which they look at.
+$(TOOLS)/installed: .ci/audit-tools.txt $(INSTALLED)
+	@$(BIN)/python -m venv $(TOOLS)
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(TOOLS)/bin/python -m pip install -qq -r .ci/audit-tools.txt
+	@touch $@
+
+licences: $(TOOLS)/installed
+	@$(TOOLS)/bin/pip-licenses --python $(BIN)/python --order license --with-urls
+
+# Needs a network, and says so where it has none.
+audit-dependencies: $(TOOLS)/installed
+	@$(BIN)/python .ci/audit_dependencies.py $(TOOLS)/bin/pip-audit requirements.lock
 
 clean:
 	rm -rf $(VENV)

@@ -48,6 +48,7 @@ from snakemake.utils import min_version
 from brainmri.code import code_of
 from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
+from brainmri.jobs import remember
 from brainmri.reporting.cards import CHECKLISTS, card_names
 from brainmri.study import Study
 
@@ -59,7 +60,8 @@ if "study" not in config:
     configfile: "config/config.yaml"
 
 
-container: "docker://ghcr.io/brainmri/brainmri:0.1.0"
+# For --software-deployment-method apptainer alone: the image of this version, or one that was built here.
+container: os.environ.get("BRAINMRI_IMAGE") or "docker://ghcr.io/brainmri/brainmri:0.1.0"
 
 
 report: "workflow/report/workflow.rst"
@@ -85,8 +87,17 @@ study = Study(
     probes=config["probes"],
 )
 
-# The `brainmri` command lies beside the Python that runs Snakemake, here and on a cluster's nodes.
-shell.prefix(f'export PATH={quote(os.path.dirname(sys.executable))}:"$PATH"; ')
+# The `brainmri` command lies beside the Python that runs Snakemake, here and on a cluster's nodes; in an image it lies
+# where the recipes put it. Each job keeps a record of itself beside its log, as JSON lines: no input of any rule, so
+# that none runs again because of it.
+shell.prefix(
+    f'export PATH=/opt/brainmri/bin:{quote(os.path.dirname(sys.executable))}:"$PATH" BRAINMRI_EVENTS=beside-log; '
+)
+
+
+onstart:
+    # What `brainmri status` tells of.
+    remember(study)
 
 
 wildcard_constraints:

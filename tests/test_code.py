@@ -2,6 +2,7 @@
 
 import pytest
 
+from brainmri.cli import COMMANDS
 from brainmri.code import PACKAGE, code_of
 
 
@@ -26,6 +27,11 @@ def test_a_stage_does_not_depend_on_later_stages():
     assert not any(
         file.startswith(("training/", "models/", "evaluation/", "reporting/", "cli")) for file in files
     )
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "status"])
+def test_the_command_line_and_the_records_of_jobs_make_nothing_run_again(command):
+    assert not {"cli.py", "events.py", "status.py", "standing.py"} & set(names(COMMANDS[command][0]))
 
 
 def test_imports_inside_functions_and_data_files_count():

@@ -1,4 +1,4 @@
-"""The environment: one set of packages in three files, and a house that is clean."""
+"""The environment: one set of packages in four files, and a house that is clean."""
 
 import re
 import subprocess
@@ -23,8 +23,9 @@ CONDA_NAMES = {
     "opencv-python-headless": "py-opencv",
     "playwright": "playwright-python",
     "snakemake": "snakemake-minimal",
-    "torch": "pytorch",
 }
+# Both variants take everything else from the same list.
+CONDA_FILES = {"environment.yml": "pytorch-cpu", "environment-gpu.yml": "pytorch-gpu"}
 
 
 def wanted() -> dict[str, Requirement]:
@@ -66,11 +67,15 @@ def test_what_is_installed_is_what_is_locked():
         assert version(name) == pinned, name
 
 
-def test_conda_has_the_same_packages_in_the_same_ranges():
-    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+@pytest.mark.parametrize(("file", "torch"), CONDA_FILES.items())
+def test_conda_has_the_same_packages_in_the_same_ranges(file, torch):
+    environment = yaml.safe_load((ROOT / file).read_text())
+    assert environment["channels"] == ["conda-forge", "bioconda", "nodefaults"]
+    listed = environment["dependencies"]
     conda = dict(re.fullmatch(r"([\w-]+)(.*)", line).groups() for line in listed if line != "pip")
     assert conda.pop("python") == PROJECT["requires-python"]
-    expected = {CONDA_NAMES.get(name, name): requirement.specifier for name, requirement in wanted().items()}
+    names = CONDA_NAMES | {"torch": torch}
+    expected = {names.get(name, name): requirement.specifier for name, requirement in wanted().items()}
     assert set(conda) == set(expected)
     for name, specifier in expected.items():
         assert set(conda[name].split(",")) == set(str(specifier).split(",")), name

@@ -69,10 +69,11 @@ COMMANDS = {
     "report": ("brainmri.reporting.report", "report", "one self-contained HTML page"),
     "predict": ("brainmri.predict", "predict", "classify new images with a trained model"),
     "export": ("brainmri.export", "export", "a trained model as ONNX or torch.export, checked"),
+    "status": ("brainmri.status", "status", "what of a study is done, running, failed and why"),
 }
 
 # The one argument of a command that is given without its name.
-POSITIONAL = {"predict": "images"}
+POSITIONAL = {"predict": "images", "status": "study"}
 
 
 def usage() -> str:
@@ -119,6 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
 
     from brainmri.errors import BrainmriError, nearest
+    from brainmri.events import recorded
 
     name = arguments[0]
     if name not in COMMANDS:
@@ -126,7 +128,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     module, function, _ = COMMANDS[name]
     try:
-        return call(name, getattr(import_module(module), function), arguments[1:])
+        with recorded(name) as record:
+            record.exit_code = call(name, getattr(import_module(module), function), arguments[1:])
+            return record.exit_code
     except BrainmriError as error:
         print(f"brainmri {name}: {error}", file=sys.stderr)
         return error.exit_status
@@ -157,7 +161,14 @@ def call(name: str, function, arguments: list[str]) -> int:
         else:
             wanted = {"required": True} if default is Parameter.empty else {"default": default}
             parser.add_argument(f"--{key}", nargs="+", type=Path, help="files", **wanted)
-    parser.add_function_arguments(function, as_positional=False, skip=set(lists))
+    # What is off unless it is named takes no value; a word that may be left out stands alone.
+    flags = [key for key, parameter in signature(function).parameters.items() if parameter.default is False]
+    for key in flags:
+        parser.add_argument(f"--{key}", action="store_true", help="off unless named")
+    words = {POSITIONAL[name]} - set(lists) if name in POSITIONAL else set()
+    for key in words:
+        parser.add_argument(key, nargs="?", help="a name")
+    parser.add_function_arguments(function, as_positional=False, skip={*lists, *flags, *words})
     check_settings(function, arguments)
     parsed = parser.instantiate(parser.parse_args(arguments))
     status = function(**parsed)

@@ -62,6 +62,8 @@ class Study:
         Where what is known about the data sets lies.
     results_dir
         Where the studies' folders lie.
+    logs_dir
+        Where the logs of all jobs lie, and beside them what the jobs tell of themselves.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Study:
     probes: dict = field(default_factory=dict)
     data_dir: Path = Path("data")
     results_dir: Path = Path("results")
+    logs_dir: Path = Path("logs")
 
     @property
     def folder(self) -> Path:

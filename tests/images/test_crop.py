@@ -1,5 +1,7 @@
 """The packed array: right rows, right boxes, the same bytes whatever the workers."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -138,3 +140,20 @@ def test_a_store_that_is_broken_is_one_sentence(tmp_path):
             open_images(path)
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+class Trap:
+    """A pickle that would make a file when a careless reader loads it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_pickle_in_a_packed_array_is_not_run(tmp_path):
+    np.save(tmp_path / "images.npy", np.array([Trap(tmp_path / "sprung")], dtype=object), allow_pickle=True)
+    with pytest.raises(BrainmriError, match="no whole NumPy array"):
+        open_images(tmp_path / "images.npy")
+    assert not (tmp_path / "sprung").exists()

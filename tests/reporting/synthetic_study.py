@@ -254,6 +254,7 @@ def write_study(
         ],
         data_dir=root / "data",
         results_dir=root / "results",
+        logs_dir=root / "logs",
     )
     generator = np.random.default_rng(0)
     data, figures = study.data_folder(dataset), study.dataset_figures(dataset)

@@ -1,5 +1,6 @@
 """Downloads by the real kagglehub client from a local server, with every fault that was seen or feared."""
 
+import base64
 import hashlib
 import io
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from kaggle_server import KaggleServer, cut, other, stall, status
 
+from brainmri.cli import main
 from brainmri.errors import BrainmriError
 from brainmri.sources import kaggle, kaggle_client
 from brainmri.sources.fetch import fetch
@@ -371,6 +373,31 @@ def test_login_is_sent_to_kaggle_and_told_to_nobody(bring, server, monkeypatch, 
     for secret in (SECRET, "SIGNED"):
         assert secret not in told
         assert secret.encode() not in written
+
+
+def test_no_secret_gets_into_any_file_that_a_fetch_writes(
+    client, waits, server, monkeypatch, capfd, tmp_path
+):
+    keys = {"AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI", "HF_TOKEN": "hf_0123456789", "KAGGLE_KEY": SECRET}
+    for name, secret in {**keys, "KAGGLE_USERNAME": "me", "KAGGLE_API_TOKEN": SECRET}.items():
+        monkeypatch.setenv(name, secret)
+    monkeypatch.setenv("BRAINMRI_EVENTS", str(tmp_path / "logs" / "fetch.jsonl"))
+    source = json.dumps({"kaggle": HANDLE})
+    command = ["fetch", "--dataset", "set", "--source", source, "--archives_dir", str(tmp_path / "archives")]
+    command += ["--raw", str(tmp_path / "raw"), "--output", str(tmp_path / "fetch.json")]
+    server.faults["archive"] = [status(503, body=SECRET.encode()), cut(MIB + 5)]
+    assert main(command) == 0
+    server.faults["describe"] = [status(403, body=SECRET.encode())]
+    assert main(command) == 1
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    events = (tmp_path / "logs" / "fetch.jsonl").read_text()
+    assert '"event": "end"' in events and '"event": "failure"' in events
+    assert tmp_path / "fetch.json" in files and len(files) > len(FILES)
+    told = "".join(capfd.readouterr()).encode()
+    basic = base64.b64encode(f"me:{SECRET}".encode()).decode()
+    for secret in (*keys.values(), "SIGNED", basic):
+        assert secret.encode() not in told
+        assert [path for path in files if secret.encode() in path.read_bytes()] == []
 
 
 @pytest.mark.parametrize("token", ["line\nbreak", "ключ", "x" * 5000])

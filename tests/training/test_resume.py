@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections import Counter
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -268,6 +269,23 @@ def test_a_broken_checkpoint_starts_anew(run, tmp_path, capsys, content):
     path.write_bytes(content)
     assert not Checkpoint(path, "mark", []).resume(run)
     assert "starting anew" in capsys.readouterr().err
+
+
+class Trap:
+    """A pickle that would make a file when a careless reader loads it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_pickle_in_the_place_of_a_checkpoint_is_not_run(run, tmp_path, capsys):
+    torch.save({"fingerprint": "mark", "epoch": Trap(tmp_path / "sprung")}, tmp_path / "one.pt")
+    assert not Checkpoint(tmp_path / "one.pt", "mark", []).resume(run)
+    assert "starting anew" in capsys.readouterr().err
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_a_checkpoint_is_plain_data(run, tmp_path):

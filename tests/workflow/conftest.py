@@ -1,5 +1,6 @@
 """A small study on a phantom, run for real by Snakemake in a folder of its own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -40,6 +41,15 @@ SMALL_STUDY = {
 }
 
 
+# What a user's environment may hold, and no file of a study may.
+SECRETS = {
+    "KAGGLE_API_TOKEN": "KGAT_fedcba9876543210",
+    "KAGGLE_KEY": "0fedcba987654321",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG",
+    "HF_TOKEN": "hf_fedcba9876543210",
+}
+
+
 class Workflow:
     """A working folder with a configuration, and Snakemake to run there."""
 
@@ -58,7 +68,18 @@ class Workflow:
         command = [BIN / "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", self.folder]
         command += ["--configfile", self.folder / "study.yaml", "--cores", "2", "--resources", "gpu=1"]
         command += ["--workflow-profile", ROOT / "profiles/default", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=dict(os.environ))
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | SECRETS)
+
+    def status(self) -> list[dict]:
+        """Return how each job stands, as `brainmri status` tells it."""
+        command = [BIN / "brainmri", "status", "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)["jobs"]
+
+    def logs(self) -> set[str]:
+        """Return the paths of all logs below the folder."""
+        return {str(path.relative_to(self.folder)) for path in self.folder.glob("logs/**/*.log")}
 
     def results(self, pattern: str) -> dict[str, Path]:
         """Return the study's files that match a pattern, by their path below its folder."""

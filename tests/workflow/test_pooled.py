@@ -79,6 +79,9 @@ def test_a_pooled_set_goes_through_all_stages_as_a_fetched_one(workflow, tmp_pat
     page = (study.folder / "results/external/report/index.html").read_text()
     assert "leave_one_out" in page and "cv-fold1" in page
     assert_tested_outside(study, page)
+    jobs = study.status()
+    assert {job["state"] for job in jobs} == {"done"}
+    assert {job["log"] for job in jobs} == study.logs()
     again = study.run()
     assert "Nothing to be done" in again.stdout + again.stderr
 

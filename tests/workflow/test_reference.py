@@ -1,12 +1,16 @@
 """The configurations of the repository in the workflow: each can be planned, and one is run to its end."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
+
+from brainmri.jobs import jobs_of
+from brainmri.status import configured
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("reference")]
 
@@ -48,6 +52,9 @@ def test_each_study_can_be_planned(workflow, path):
     told = plan.stdout + plan.stderr
     assert plan.returncode == 0, told
     assert planned(told)["train"] == planned(told)["evaluate"] == TRAININGS[path.stem]
+    rules = Counter(job.rule for job in jobs_of(configured(path)))
+    # A rule that is not listed there is told only once it ran: add it.
+    assert planned(told) == rules | {"all": 1, "total": rules.total() + 1}
 
 
 @pytest.mark.parametrize("path", REFERENCES, ids=lambda path: path.stem)

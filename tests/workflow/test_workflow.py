@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, SMALL_STUDY
+from conftest import ROOT, SECRETS, SMALL_STUDY
 
 from brainmri.artefacts import file_digest
 from brainmri.images.store import open_images
@@ -57,6 +57,23 @@ def test_every_artefact_is_made(finished):
     assert list((finished.folder / ".brainmri/probes").iterdir()) == []
     page = (finished.folder / "results/small/report/index.html").read_text()
     assert "grouped" in page and "published" in page and "resnet" in page and 'href="#probes"' in page
+
+
+def test_every_job_has_left_a_record_and_is_done(finished):
+    jobs = finished.status()
+    assert {job["state"] for job in jobs} == {"done"}
+    assert all(job["wall_seconds"] > 0 and job["cpu_seconds"] > 0 and job["peak_mib"] > 0 for job in jobs)
+    assert {job["rule"]: job["images"] for job in jobs}["crop"] > 0
+    assert {job["log"] for job in jobs} == finished.logs()
+    page = (finished.folder / "results/small/report/index.html").read_text()
+    assert f"{len(jobs) - 1} of {len(jobs) - 1} jobs left a record" in page
+
+
+def test_no_secret_of_the_environment_is_in_any_file(finished):
+    files = [path for path in finished.folder.rglob("*") if path.is_file()]
+    assert {".jsonl", ".log", ".html", ".json", ".parquet", ".safetensors"} <= {path.suffix for path in files}
+    for secret in SECRETS.values():
+        assert [path for path in files if secret.encode() in path.read_bytes()] == []
 
 
 def test_every_parquet_file_tells_its_provenance(finished):
@@ -173,6 +190,16 @@ def test_a_bad_configuration_is_a_sentence_before_any_job(workflow, change, sent
     assert sentence in told
     assert "Traceback" not in told
     assert not (study.folder / "data").exists()
+
+
+def test_a_configuration_that_names_python_code_is_not_obeyed(workflow):
+    study = workflow(SMALL_STUDY)
+    sprung = study.folder / "sprung"
+    (study.folder / "study.yaml").write_text(
+        f"study: !!python/object/apply:os.mkdir [{json.dumps(str(sprung))}]"
+    )
+    assert study.run("--dry-run").returncode == 1
+    assert not sprung.exists()
 
 
 def test_a_kaggle_set_without_network_says_what_to_put_where(workflow, monkeypatch, tmp_path):

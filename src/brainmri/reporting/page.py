@@ -16,6 +16,7 @@ from brainmri.reporting.page_claims import claim_rows
 from brainmri.reporting.page_comparison import best_leak_free, comparison_rows, summary_tables
 from brainmri.reporting.page_data import dataset_context, split_context
 from brainmri.reporting.page_external import external_context
+from brainmri.reporting.page_jobs import jobs_context
 from brainmri.reporting.page_leakage import leakage_context
 from brainmri.reporting.page_models import run_context
 from brainmri.reporting.page_overlap import overlap_rows
@@ -95,6 +96,7 @@ def page_context(study: Study, folder: Path) -> dict:
         },
         "claims": claims,
         "versions": versions(runs),
+        "jobs": jobs_context(study),
         "artefacts": sorted(artefacts.shown.values(), key=lambda link: link["name"]),
     }
 

@@ -201,9 +201,11 @@ class Progress(Callback):
         self.bar = progress(total=run.steps, description=words, unit="batch")
 
     def on_batch_end(self, run: Run) -> None:
-        if self.bar is None or self.bar.disable:
+        if self.bar is None:
             return
         self.bar.update()
+        if self.bar.disable:
+            return
         if run.step % self.every == 0:
             loss, accuracy = float(run.loss_sum) / run.seen, float(run.correct) / run.seen
             rate = run.seen / max(self.bar.format_dict["elapsed"], 1e-9)
