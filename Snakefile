@@ -49,6 +49,7 @@ from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
 from brainmri.reporting.cards import CHECKLISTS, card_names
 from brainmri.study import Study
+from workflow.demands import Demands
 
 min_version("9.27")
 
@@ -84,6 +85,9 @@ study = Study(
     probes=config["probes"],
 )
 
+# What each rule asks of a machine, for schedulers; on one machine only threads and GPUs count.
+demands = Demands(config)
+
 # The `brainmri` command lies beside the Python that runs Snakemake, here and on a cluster's nodes.
 shell.prefix(f'export PATH={quote(os.path.dirname(sys.executable))}:"$PATH"; ')
 
@@ -111,6 +115,13 @@ include: "workflow/rules/splits.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/reporting.smk"
+
+
+# On a cluster these run where Snakemake does: seconds each, and a download needs a network.
+localrules:
+    all,
+    fetch,
+    split,
 
 
 rule all:

@@ -13,9 +13,11 @@ rule predict_split:
         calibration="results/{study}/{dataset}/{split}/{model}/seed{seed}/calibration.json",
     log:
         "logs/{study}/predict_split/{dataset}-{split}-{model}-seed{seed}.log",
-    threads: 8
+    threads: demands.threads
     resources:
-        gpu=1,
+        gpu=demands.gpus("predict_split"),
+        mem_mb=demands.memory("predict_split"),
+        runtime=demands.minutes("predict_split"),
     params:
         device=config["device"],
     message:
@@ -35,6 +37,9 @@ rule evaluate:
         "results/{study}/{dataset}/{split}/{model}/seed{seed}/metrics.json",
     log:
         "logs/{study}/evaluate/{dataset}-{split}-{model}-seed{seed}.log",
+    resources:
+        mem_mb=demands.memory("evaluate"),
+        runtime=demands.minutes("evaluate"),
     params:
         protocol=lambda wildcards: config["splits"][wildcards.split]["protocol"],
         resamples=config["resamples"],
@@ -100,9 +105,11 @@ rule explain:
         summary="results/{study}/{dataset}/{split}/{model}/seed{seed}/explain/explain.json",
     log:
         "logs/{study}/explain/{dataset}-{split}-{model}-seed{seed}.log",
-    threads: 8
+    threads: demands.threads
     resources:
-        gpu=1,
+        gpu=demands.gpus("explain"),
+        mem_mb=demands.memory("explain"),
+        runtime=demands.minutes("explain"),
     params:
         most=config["explain"]["images"],
         resamples=config["resamples"],
@@ -135,6 +142,9 @@ rule baselines:
         predictions="results/{study}/{dataset}/{split}/baselines.parquet",
     log:
         "logs/{study}/baselines/{dataset}-{split}.log",
+    resources:
+        mem_mb=demands.memory("baselines"),
+        runtime=demands.minutes("baselines"),
     params:
         protocol=lambda wildcards: config["splits"][wildcards.split]["protocol"],
         resamples=config["resamples"],
@@ -195,6 +205,9 @@ rule compare:
         external="results/{study}/external.parquet",
     log:
         "logs/{study}/compare.log",
+    resources:
+        mem_mb=demands.memory("compare"),
+        runtime=demands.minutes("compare"),
     params:
         resamples=config["resamples"],
         # A study of one data set has none.

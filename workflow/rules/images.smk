@@ -11,7 +11,10 @@ rule inventory:
         "logs/data/{dataset}/inventory.log",
     wildcard_constraints:
         dataset=FETCHED,
-    threads: 8
+    threads: demands.threads
+    resources:
+        mem_mb=demands.memory("inventory"),
+        runtime=demands.minutes("inventory"),
     params:
         raw="data/{dataset}/raw",
         layout=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["layout"]),
@@ -32,7 +35,10 @@ rule crop:
         crops="data/{dataset}/crops_{size}.parquet",
     log:
         "logs/data/{dataset}/crop_{size}.log",
-    threads: 8
+    threads: demands.threads
+    resources:
+        mem_mb=demands.memory("crop"),
+        runtime=demands.minutes("crop"),
     params:
         raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
         settings=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["crop"]),

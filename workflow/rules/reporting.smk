@@ -32,6 +32,9 @@ rule draw_dataset:
         ),
     log:
         "logs/{study}/draw_dataset/{dataset}.log",
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     params:
         raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
     message:
@@ -95,6 +98,9 @@ rule draw_audit:
         ),
     log:
         "logs/{study}/draw_audit/{dataset}.log",
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw the copies in {wildcards.dataset}"
     shell:
@@ -119,6 +125,9 @@ rule draw_quality:
         ),
     log:
         "logs/{study}/draw_quality/{dataset}.log",
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     params:
         raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
     message:
@@ -142,6 +151,9 @@ rule draw_split:
         ),
     log:
         "logs/{study}/draw_split/{dataset}-{split}.log",
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw {wildcards.dataset}, {wildcards.split}"
     shell:
@@ -182,6 +194,9 @@ rule draw_model:
         ),
     log:
         "logs/{study}/draw_model/{dataset}-{split}-{model}-seed{seed}.log",
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw {wildcards.model} on {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed}"
     shell:
@@ -207,6 +222,9 @@ rule draw_explain:
         ),
     log:
         "logs/{study}/draw_explain/{dataset}-{split}-{model}-seed{seed}.log",
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw where {wildcards.model} looks on {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed}"
     shell:
@@ -252,6 +270,9 @@ rule draw_comparison:
         ),
     log:
         "logs/{study}/draw_comparison.log",
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw the comparison"
     shell:
@@ -272,6 +293,9 @@ rule draw_pairs:
         ),
     log:
         "logs/{study}/draw_pairs/{dataset}-{split}.log",
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw the pairs of models on {wildcards.dataset}, {wildcards.split}"
     shell:
@@ -380,6 +404,9 @@ rule report:
         ),
     log:
         "logs/{study}/report.log",
+    resources:
+        mem_mb=demands.memory("report"),
+        runtime=demands.minutes("report"),
     params:
         study=json.dumps(
             {
