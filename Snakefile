@@ -85,7 +85,9 @@ study = Study(
     probes=config["probes"],
 )
 
-# What each rule asks of a machine, for schedulers; on one machine only threads and GPUs count.
+# What each rule asks of a machine, for schedulers; on one machine only threads and GPUs count. Groups too are for
+# clusters: one submission, so that small rules do not wait in a queue. Where one of its rules fails, a group is made
+# again as a whole: so trainings go alone.
 demands = Demands(config)
 
 # The `brainmri` command lies beside the Python that runs Snakemake, here and on a cluster's nodes.

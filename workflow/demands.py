@@ -1,7 +1,7 @@
-"""What each stage asks of a machine: threads, GPUs, memory and minutes, by what is known when its job starts.
+"""What each stage asks of a machine: threads, GPUs, memory and minutes, by what is known when a job starts.
 
-Plain Python for the rules: it knows the configuration and the inventories, nothing of Snakemake. Memory is what
-was measured with room to spare; each further attempt of a job is given twice as much memory and time.
+Plain Python for the rules: it knows the configuration and the inventories, nothing of Snakemake. Memory is
+what was measured with room to spare; each further attempt of a job is given twice as much memory and time.
 """
 
 from collections.abc import Callable

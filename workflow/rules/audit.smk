@@ -14,6 +14,8 @@ rule shrink:
         boxes=f"data/{{dataset}}/whole_{AUDIT_SIZE}.parquet",
     log:
         "logs/data/{dataset}/shrink.log",
+    group:
+        "prepare"
     threads: demands.threads
     resources:
         mem_mb=demands.memory("shrink"),
@@ -44,6 +46,8 @@ rule audit:
         "logs/data/{dataset}/audit.log",
     wildcard_constraints:
         dataset=FETCHED,
+    group:
+        "prepare"
     threads: demands.threads
     resources:
         mem_mb=demands.memory("audit"),
@@ -70,6 +74,8 @@ rule overlap:
     wildcard_constraints:
         dataset=FETCHED,
         other=FETCHED,
+    group:
+        "pool"
     threads: demands.threads
     resources:
         mem_mb=demands.memory("overlap"),
@@ -101,6 +107,8 @@ rule pool:
         "logs/data/{dataset}/pool.log",
     wildcard_constraints:
         dataset=POOLED,
+    group:
+        "pool"
     resources:
         mem_mb=demands.memory("pool"),
         runtime=demands.minutes("pool"),

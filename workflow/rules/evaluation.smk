@@ -13,6 +13,8 @@ rule predict_split:
         calibration="results/{study}/{dataset}/{split}/{model}/seed{seed}/calibration.json",
     log:
         "logs/{study}/predict_split/{dataset}-{split}-{model}-seed{seed}.log",
+    group:
+        "judge"
     threads: demands.threads
     resources:
         gpu=demands.gpus("predict_split"),
@@ -37,6 +39,8 @@ rule evaluate:
         "results/{study}/{dataset}/{split}/{model}/seed{seed}/metrics.json",
     log:
         "logs/{study}/evaluate/{dataset}-{split}-{model}-seed{seed}.log",
+    group:
+        "judge"
     resources:
         mem_mb=demands.memory("evaluate"),
         runtime=demands.minutes("evaluate"),
@@ -105,6 +109,8 @@ rule explain:
         summary="results/{study}/{dataset}/{split}/{model}/seed{seed}/explain/explain.json",
     log:
         "logs/{study}/explain/{dataset}-{split}-{model}-seed{seed}.log",
+    group:
+        "judge"
     threads: demands.threads
     resources:
         gpu=demands.gpus("explain"),
@@ -142,6 +148,8 @@ rule baselines:
         predictions="results/{study}/{dataset}/{split}/baselines.parquet",
     log:
         "logs/{study}/baselines/{dataset}-{split}.log",
+    group:
+        "describe"
     resources:
         mem_mb=demands.memory("baselines"),
         runtime=demands.minutes("baselines"),
@@ -205,6 +213,8 @@ rule compare:
         external="results/{study}/external.parquet",
     log:
         "logs/{study}/compare.log",
+    group:
+        "conclude"
     resources:
         mem_mb=demands.memory("compare"),
         runtime=demands.minutes("compare"),

@@ -11,6 +11,8 @@ rule inventory:
         "logs/data/{dataset}/inventory.log",
     wildcard_constraints:
         dataset=FETCHED,
+    group:
+        "prepare"
     threads: demands.threads
     resources:
         mem_mb=demands.memory("inventory"),
@@ -35,6 +37,8 @@ rule crop:
         crops="data/{dataset}/crops_{size}.parquet",
     log:
         "logs/data/{dataset}/crop_{size}.log",
+    group:
+        "prepare"
     threads: demands.threads
     resources:
         mem_mb=demands.memory("crop"),

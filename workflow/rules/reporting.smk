@@ -32,6 +32,8 @@ rule draw_dataset:
         ),
     log:
         "logs/{study}/draw_dataset/{dataset}.log",
+    group:
+        "describe"
     resources:
         mem_mb=demands.memory("draw"),
         runtime=demands.minutes("draw"),
@@ -98,6 +100,8 @@ rule draw_audit:
         ),
     log:
         "logs/{study}/draw_audit/{dataset}.log",
+    group:
+        "describe"
     resources:
         mem_mb=demands.memory("draw"),
         runtime=demands.minutes("draw"),
@@ -125,6 +129,8 @@ rule draw_quality:
         ),
     log:
         "logs/{study}/draw_quality/{dataset}.log",
+    group:
+        "describe"
     resources:
         mem_mb=demands.memory("draw"),
         runtime=demands.minutes("draw"),
@@ -151,6 +157,8 @@ rule draw_split:
         ),
     log:
         "logs/{study}/draw_split/{dataset}-{split}.log",
+    group:
+        "describe"
     resources:
         mem_mb=demands.memory("draw"),
         runtime=demands.minutes("draw"),
@@ -194,6 +202,8 @@ rule draw_model:
         ),
     log:
         "logs/{study}/draw_model/{dataset}-{split}-{model}-seed{seed}.log",
+    group:
+        "judge"
     resources:
         mem_mb=demands.memory("draw"),
         runtime=demands.minutes("draw"),
@@ -222,6 +232,8 @@ rule draw_explain:
         ),
     log:
         "logs/{study}/draw_explain/{dataset}-{split}-{model}-seed{seed}.log",
+    group:
+        "judge"
     resources:
         mem_mb=demands.memory("draw"),
         runtime=demands.minutes("draw"),
@@ -270,6 +282,8 @@ rule draw_comparison:
         ),
     log:
         "logs/{study}/draw_comparison.log",
+    group:
+        "conclude"
     resources:
         mem_mb=demands.memory("draw"),
         runtime=demands.minutes("draw"),
@@ -293,6 +307,8 @@ rule draw_pairs:
         ),
     log:
         "logs/{study}/draw_pairs/{dataset}-{split}.log",
+    group:
+        "conclude"
     resources:
         mem_mb=demands.memory("draw"),
         runtime=demands.minutes("draw"),
@@ -404,6 +420,8 @@ rule report:
         ),
     log:
         "logs/{study}/report.log",
+    group:
+        "conclude"
     resources:
         mem_mb=demands.memory("report"),
         runtime=demands.minutes("report"),

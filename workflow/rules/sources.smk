@@ -39,6 +39,8 @@ rule checksum:
         "logs/data/{dataset}/checksum.log",
     wildcard_constraints:
         dataset=FETCHED,
+    group:
+        "prepare"
     resources:
         mem_mb=demands.memory("checksum"),
         runtime=demands.minutes("checksum"),
