@@ -71,8 +71,10 @@ class FaultyRun:
     cluster: SlurmCluster
     # Which job was taken from its node, cancelled, or ran on the node that died; the last one with its node.
     preempted: str = ""
+    preempted_model: str = ""
     cancelled: str = ""
     lost: str = ""
+    lost_model: str = ""
     dead_node: str = ""
     jobs: dict[str, dict] = field(default_factory=dict)
     status: int | None = None
@@ -90,9 +92,11 @@ class FaultyRun:
         try:
             self.cancelled = self.met("rule_describe")
             self.cluster.ask("scancel", self.cancelled)
-            self.preempted = self.met_training("narrow")
+            # Whichever comes first; the other one is at work as well by then, or soon.
+            self.preempted_model, self.preempted = self.met_training(*STUDY["models"])
             self.cluster.ask("scontrol", "requeue", self.preempted)
-            self.lost = self.met_training("wide")
+            others = [model for model in STUDY["models"] if model != self.preempted_model]
+            self.lost_model, self.lost = self.met_training(*others)
             self.dead_node = self.cluster.jobs()[self.lost]["node"]
             self.cluster.kill_node(self.dead_node)
             self.wait_for(lambda: self.ends_of(self.lost), "Slurm to notice that the node is dead")
@@ -102,7 +106,7 @@ class FaultyRun:
             )
         finally:
             if self.process.poll() is None:
-                self.process.terminate()
+                self.process.kill()
                 self.process.wait()
         self.jobs = self.cluster.jobs()
 
@@ -120,15 +124,16 @@ class FaultyRun:
             f"a running job {comments[0]}",
         )
 
-    def met_training(self, model: str) -> str:
-        """Return the number of a training's job, once it has ended a few epochs."""
-        log = self.log_of(model)
-        self.wait_for(
-            lambda: log.exists() and "epoch 3/" in log.read_text(), f"the training of {model}", seconds=0.05
-        )
-        return next(
-            number for number, job in self.cluster.jobs("RUNNING").items() if f"_{model}_" in job["comment"]
-        )
+    def met_training(self, *models: str) -> tuple[str, str]:
+        """Return the first of some models of which some epochs are trained, and the number of its job."""
+
+        def trained():
+            logs = {model: self.log_of(model) for model in models}
+            return [m for m, log in logs.items() if log.exists() and "epoch 3/" in log.read_text()]
+
+        model = self.wait_for(trained, f"the training of {' or '.join(models)}", seconds=0.05)[0]
+        jobs = self.cluster.jobs("RUNNING").items()
+        return model, next(number for number, job in jobs if f"_{model}_" in job["comment"])
 
     def log_of(self, model: str) -> Path:
         """Return where a training tells of itself."""

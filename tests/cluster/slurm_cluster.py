@@ -61,7 +61,7 @@ GresTypes=gpu
 ReturnToService=2
 KillWait=10
 SlurmdTimeout=10
-MinJobAge=300
+MinJobAge=3600
 SchedulerParameters=sched_interval=5,bf_interval=5,batch_sched_delay=1,sched_min_interval=0
 {nodes}
 PartitionName=cpu Nodes=n1,n2 Default=YES MaxTime=60

@@ -29,14 +29,14 @@ def test_a_training_that_was_taken_from_its_node_goes_on(faulty_run):
     # Queued again under its number, which Snakemake waits for.
     assert faulty_run.ends_of(faulty_run.preempted)[-1] == "COMPLETED"
     assert len(faulty_run.ends_of(faulty_run.preempted)) == 2
-    log = faulty_run.log_of("narrow").read_text()
+    log = faulty_run.log_of(faulty_run.preempted_model).read_text()
     assert "resuming after epoch" in log
     assert f"epoch {EPOCHS}/" in log and "epoch 1/" not in log
 
 
 def test_a_node_that_dies_takes_no_training_with_it(faulty_run):
     assert faulty_run.ends_of(faulty_run.lost) == ["NODE_FAIL", "COMPLETED"]
-    log = faulty_run.log_of("wide").read_text()
+    log = faulty_run.log_of(faulty_run.lost_model).read_text()
     assert "resuming after epoch" in log and "epoch 1/" not in log
 
 
