@@ -24,7 +24,15 @@ STUDY = {
     },
     "splits": {"grouped": {"protocol": "grouped", "train": 0.5, "val": 0.25, "test": 0.25}},
     "models": {
-        name: {"architecture": "cnn", "image_size": 32, "cnn": {"channels": channels}, "epochs": EPOCHS}
+        name: {
+            "architecture": "cnn",
+            "image_size": 32,
+            "cnn": {"channels": channels},
+            "epochs": EPOCHS,
+            # Tried out, the arithmetic might be another one here and there.
+            "precision": "fp32",
+            "layout": "contiguous",
+        }
         for name, channels in {"narrow": [4, 8], "wide": [8, 16]}.items()
     },
     "seeds": [0],
