@@ -40,6 +40,7 @@ DEMANDS = {
     "checksum": Demand(minutes_per_thousand=0.5),
     "inventory": Demand(memory_per_thousand=2, minutes_per_thousand=0.5),
     "crop": Demand(memory_per_thousand=60, minutes_per_thousand=0.5),
+    "crop_alike": Demand(memory_per_thousand=60, minutes_per_thousand=0.5),
     "shrink": Demand(memory_per_thousand=70, minutes_per_thousand=0.5),
     "audit": Demand(memory=2000, memory_per_thousand=200, minutes_per_thousand=3),
     "overlap": Demand(memory=2000, memory_per_thousand=200, minutes=20, minutes_per_thousand=3),
@@ -47,6 +48,8 @@ DEMANDS = {
     "split": Demand(memory_per_thousand=10, minutes_per_thousand=0.1),
     "train": Demand(memory=3000),
     "predict_split": Demand(memory=2000, minutes_per_thousand=5),
+    "predict_external": Demand(memory=2000, minutes_per_thousand=5),
+    "probes": Demand(memory=3000, minutes=60, minutes_per_thousand=10),
     "explain": Demand(memory=2000, minutes=30),
     "evaluate": Demand(memory=1500, memory_per_thousand=20, minutes_per_thousand=0.5),
     "baselines": Demand(memory=1500, memory_per_thousand=40, minutes_per_thousand=2),
@@ -57,7 +60,7 @@ DEMANDS = {
 # What a network keeps of each pixel of a batch until it learns from it: 1.7 KB in a ResNet50, less in most.
 ACTIVATION_BYTES = 2000
 # These stages run a network.
-WITH_NETWORK = ("train", "predict_split", "explain")
+WITH_NETWORK = ("train", "predict_split", "predict_external", "probes", "explain")
 
 
 class Demands:

@@ -38,6 +38,7 @@ STUDY = {
     "seeds": [0],
     "resamples": 200,
     "explain": {"images": 0},
+    "probes": {"epochs": 0},
     "resources": {"threads": 1},
 }
 RUNS = "results/tiny/phantom/grouped"

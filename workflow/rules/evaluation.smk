@@ -76,9 +76,13 @@ rule predict_external:
     wildcard_constraints:
         dataset=FETCHED,
         other=FETCHED,
-    threads: 8
+    group:
+        "judge"
+    threads: demands.threads
     resources:
-        gpu=1,
+        gpu=demands.gpus("predict_external"),
+        mem_mb=demands.memory("predict_external"),
+        runtime=demands.minutes("predict_external"),
     params:
         conflicts=lambda wildcards: config["splits"][wildcards.split]["conflicts"],
         device=config["device"],
@@ -176,9 +180,13 @@ rule probes:
         predictions="results/{study}/{dataset}/{split}/probes/{model}/probes.parquet",
     log:
         "logs/{study}/probes/{dataset}-{split}-{model}.log",
-    threads: 8
+    group:
+        "probe"
+    threads: demands.threads
     resources:
-        gpu=1,
+        gpu=demands.gpus("probes"),
+        mem_mb=demands.memory("probes"),
+        runtime=demands.minutes("probes"),
     params:
         recipe=lambda wildcards: json.dumps(config["models"][wildcards.model]),
         crop=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["crop"]),

@@ -67,7 +67,12 @@ rule crop_alike:
     wildcard_constraints:
         dataset=FETCHED,
         other=FETCHED,
-    threads: 8
+    group:
+        "prepare"
+    threads: demands.threads
+    resources:
+        mem_mb=demands.memory("crop_alike"),
+        runtime=demands.minutes("crop_alike"),
     params:
         raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
         settings=lambda wildcards: json.dumps(config["datasets"][wildcards.other]["crop"]),

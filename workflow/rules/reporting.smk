@@ -261,6 +261,11 @@ rule draw_probes:
         ),
     log:
         "logs/{study}/draw_probes/{dataset}-{split}-{model}.log",
+    group:
+        "probe"
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw what the probes saw of {wildcards.dataset}, {wildcards.split}"
     shell:
@@ -332,6 +337,11 @@ rule draw_external:
         ),
     log:
         "logs/{study}/draw_external/{model}.log",
+    group:
+        "conclude"
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw how {wildcards.model} does on data sets that it is not from"
     shell:
