@@ -51,6 +51,7 @@ from brainmri.errors import BrainmriError
 from brainmri.jobs import remember
 from brainmri.reporting.cards import CHECKLISTS, card_names
 from brainmri.study import Study
+from workflow.demands import Demands
 
 min_version("9.27")
 
@@ -86,6 +87,11 @@ study = Study(
     external=config["external"],
     probes=config["probes"],
 )
+
+# What each rule asks of a machine, for schedulers; on one machine only threads and GPUs count. Groups too are for
+# clusters: one submission, so that small rules do not wait in a queue. Where one of its rules fails, a group is made
+# again as a whole: so trainings go alone.
+demands = Demands(config)
 
 # The `brainmri` command lies beside the Python that runs Snakemake, here and on a cluster's nodes; in an image it lies
 # where the recipes put it. Each job keeps a record of itself beside its log, as JSON lines: no input of any rule, so
@@ -123,6 +129,13 @@ include: "workflow/rules/splits.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/reporting.smk"
+
+
+# On a cluster these run where Snakemake does: seconds each, and a download needs a network.
+localrules:
+    all,
+    fetch,
+    split,
 
 
 rule all:

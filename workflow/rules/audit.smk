@@ -14,7 +14,12 @@ rule shrink:
         boxes=f"data/{{dataset}}/whole_{AUDIT_SIZE}.parquet",
     log:
         "logs/data/{dataset}/shrink.log",
-    threads: 8
+    group:
+        "prepare"
+    threads: demands.threads
+    resources:
+        mem_mb=demands.memory("shrink"),
+        runtime=demands.minutes("shrink"),
     params:
         raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
         size=AUDIT_SIZE,
@@ -41,7 +46,12 @@ rule audit:
         "logs/data/{dataset}/audit.log",
     wildcard_constraints:
         dataset=FETCHED,
-    threads: 8
+    group:
+        "prepare"
+    threads: demands.threads
+    resources:
+        mem_mb=demands.memory("audit"),
+        runtime=demands.minutes("audit"),
     params:
         neighbours=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["audit"]["neighbours"]),
     message:
@@ -64,7 +74,12 @@ rule overlap:
     wildcard_constraints:
         dataset=FETCHED,
         other=FETCHED,
-    threads: 8
+    group:
+        "pool"
+    threads: demands.threads
+    resources:
+        mem_mb=demands.memory("overlap"),
+        runtime=demands.minutes("overlap"),
     message:
         "Look for images of {wildcards.dataset} in {wildcards.other}"
     shell:
@@ -92,6 +107,11 @@ rule pool:
         "logs/data/{dataset}/pool.log",
     wildcard_constraints:
         dataset=POOLED,
+    group:
+        "pool"
+    resources:
+        mem_mb=demands.memory("pool"),
+        runtime=demands.minutes("pool"),
     params:
         members=lambda wildcards: json.dumps(study.members_of(wildcards.dataset)),
         unlinked=lambda wildcards: json.dumps(

@@ -13,9 +13,13 @@ rule predict_split:
         calibration="results/{study}/{dataset}/{split}/{model}/seed{seed}/calibration.json",
     log:
         "logs/{study}/predict_split/{dataset}-{split}-{model}-seed{seed}.log",
-    threads: 8
+    group:
+        "judge"
+    threads: demands.threads
     resources:
-        gpu=1,
+        gpu=demands.gpus("predict_split"),
+        mem_mb=demands.memory("predict_split"),
+        runtime=demands.minutes("predict_split"),
     params:
         device=config["device"],
         wished_error=config["wished_error"],
@@ -38,6 +42,11 @@ rule evaluate:
         curves="results/{study}/{dataset}/{split}/{model}/seed{seed}/curves.parquet",
     log:
         "logs/{study}/evaluate/{dataset}-{split}-{model}-seed{seed}.log",
+    group:
+        "judge"
+    resources:
+        mem_mb=demands.memory("evaluate"),
+        runtime=demands.minutes("evaluate"),
     params:
         protocol=lambda wildcards: config["splits"][wildcards.split]["protocol"],
         resamples=config["resamples"],
@@ -70,9 +79,13 @@ rule predict_external:
     wildcard_constraints:
         dataset=FETCHED,
         other=FETCHED,
-    threads: 8
+    group:
+        "judge"
+    threads: demands.threads
     resources:
-        gpu=1,
+        gpu=demands.gpus("predict_external"),
+        mem_mb=demands.memory("predict_external"),
+        runtime=demands.minutes("predict_external"),
     params:
         conflicts=lambda wildcards: config["splits"][wildcards.split]["conflicts"],
         device=config["device"],
@@ -103,9 +116,13 @@ rule explain:
         summary="results/{study}/{dataset}/{split}/{model}/seed{seed}/explain/explain.json",
     log:
         "logs/{study}/explain/{dataset}-{split}-{model}-seed{seed}.log",
-    threads: 8
+    group:
+        "judge"
+    threads: demands.threads
     resources:
-        gpu=1,
+        gpu=demands.gpus("explain"),
+        mem_mb=demands.memory("explain"),
+        runtime=demands.minutes("explain"),
     params:
         most=config["explain"]["images"],
         resamples=config["resamples"],
@@ -138,6 +155,11 @@ rule baselines:
         predictions="results/{study}/{dataset}/{split}/baselines.parquet",
     log:
         "logs/{study}/baselines/{dataset}-{split}.log",
+    group:
+        "describe"
+    resources:
+        mem_mb=demands.memory("baselines"),
+        runtime=demands.minutes("baselines"),
     params:
         protocol=lambda wildcards: config["splits"][wildcards.split]["protocol"],
         resamples=config["resamples"],
@@ -161,9 +183,13 @@ rule probes:
         predictions="results/{study}/{dataset}/{split}/probes/{model}/probes.parquet",
     log:
         "logs/{study}/probes/{dataset}-{split}-{model}.log",
-    threads: 8
+    group:
+        "probe"
+    threads: demands.threads
     resources:
-        gpu=1,
+        gpu=demands.gpus("probes"),
+        mem_mb=demands.memory("probes"),
+        runtime=demands.minutes("probes"),
     params:
         recipe=lambda wildcards: json.dumps(config["models"][wildcards.model]),
         crop=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["crop"]),
@@ -198,6 +224,11 @@ rule compare:
         external="results/{study}/external.parquet",
     log:
         "logs/{study}/compare.log",
+    group:
+        "conclude"
+    resources:
+        mem_mb=demands.memory("compare"),
+        runtime=demands.minutes("compare"),
     params:
         resamples=config["resamples"],
         # A study of one data set has none.

@@ -11,7 +11,12 @@ rule inventory:
         "logs/data/{dataset}/inventory.log",
     wildcard_constraints:
         dataset=FETCHED,
-    threads: 8
+    group:
+        "prepare"
+    threads: demands.threads
+    resources:
+        mem_mb=demands.memory("inventory"),
+        runtime=demands.minutes("inventory"),
     params:
         raw="data/{dataset}/raw",
         layout=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["layout"]),
@@ -32,7 +37,12 @@ rule crop:
         crops="data/{dataset}/crops_{size}.parquet",
     log:
         "logs/data/{dataset}/crop_{size}.log",
-    threads: 8
+    group:
+        "prepare"
+    threads: demands.threads
+    resources:
+        mem_mb=demands.memory("crop"),
+        runtime=demands.minutes("crop"),
     params:
         raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
         settings=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["crop"]),
@@ -57,7 +67,12 @@ rule crop_alike:
     wildcard_constraints:
         dataset=FETCHED,
         other=FETCHED,
-    threads: 8
+    group:
+        "prepare"
+    threads: demands.threads
+    resources:
+        mem_mb=demands.memory("crop_alike"),
+        runtime=demands.minutes("crop_alike"),
     params:
         raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
         settings=lambda wildcards: json.dumps(config["datasets"][wildcards.other]["crop"]),

@@ -50,6 +50,11 @@ rule draw_dataset:
         ),
     log:
         "logs/{study}/draw_dataset/{dataset}.log",
+    group:
+        "describe"
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     params:
         raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
     message:
@@ -113,6 +118,11 @@ rule draw_audit:
         ),
     log:
         "logs/{study}/draw_audit/{dataset}.log",
+    group:
+        "describe"
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw the copies in {wildcards.dataset}"
     shell:
@@ -137,6 +147,11 @@ rule draw_quality:
         ),
     log:
         "logs/{study}/draw_quality/{dataset}.log",
+    group:
+        "describe"
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     params:
         raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
     message:
@@ -160,6 +175,11 @@ rule draw_split:
         ),
     log:
         "logs/{study}/draw_split/{dataset}-{split}.log",
+    group:
+        "describe"
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw {wildcards.dataset}, {wildcards.split}"
     shell:
@@ -201,6 +221,11 @@ rule draw_model:
         gallery_table=f"{FIGURES}/gallery.parquet",
     log:
         "logs/{study}/draw_model/{dataset}-{split}-{model}-seed{seed}.log",
+    group:
+        "judge"
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw {wildcards.model} on {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed}"
     shell:
@@ -280,6 +305,11 @@ rule draw_explain:
         ),
     log:
         "logs/{study}/draw_explain/{dataset}-{split}-{model}-seed{seed}.log",
+    group:
+        "judge"
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw where {wildcards.model} looks on {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed}"
     shell:
@@ -304,6 +334,11 @@ rule draw_probes:
         ),
     log:
         "logs/{study}/draw_probes/{dataset}-{split}-{model}.log",
+    group:
+        "probe"
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw what the probes saw of {wildcards.dataset}, {wildcards.split}"
     shell:
@@ -325,6 +360,11 @@ rule draw_comparison:
         ),
     log:
         "logs/{study}/draw_comparison.log",
+    group:
+        "conclude"
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw the comparison"
     shell:
@@ -345,6 +385,11 @@ rule draw_pairs:
         ),
     log:
         "logs/{study}/draw_pairs/{dataset}-{split}.log",
+    group:
+        "conclude"
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw the pairs of models on {wildcards.dataset}, {wildcards.split}"
     shell:
@@ -365,6 +410,11 @@ rule draw_external:
         ),
     log:
         "logs/{study}/draw_external/{model}.log",
+    group:
+        "conclude"
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw how {wildcards.model} does on data sets that it is not from"
     shell:
@@ -449,6 +499,11 @@ rule report:
         ),
     log:
         "logs/{study}/report.log",
+    group:
+        "conclude"
+    resources:
+        mem_mb=demands.memory("report"),
+        runtime=demands.minutes("report"),
     params:
         study=json.dumps(
             {

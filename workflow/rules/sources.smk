@@ -12,6 +12,9 @@ rule fetch:
         "logs/data/{dataset}/fetch.log",
     wildcard_constraints:
         dataset=FETCHED,
+    resources:
+        mem_mb=demands.memory("fetch"),
+        runtime=demands.minutes("fetch"),
     params:
         raw="data/{dataset}/raw",
         source=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["source"]),
@@ -36,6 +39,11 @@ rule checksum:
         "logs/data/{dataset}/checksum.log",
     wildcard_constraints:
         dataset=FETCHED,
+    group:
+        "prepare"
+    resources:
+        mem_mb=demands.memory("checksum"),
+        runtime=demands.minutes("checksum"),
     params:
         raw="data/{dataset}/raw",
         lock="config/checksums/{dataset}.sha256",

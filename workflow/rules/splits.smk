@@ -11,6 +11,9 @@ rule split:
         summary="results/{study}/{dataset}/{split}/split.json",
     log:
         "logs/{study}/split/{dataset}-{split}.log",
+    resources:
+        mem_mb=demands.memory("split"),
+        runtime=demands.minutes("split"),
     params:
         settings=lambda wildcards: json.dumps(config["splits"][wildcards.split]),
         class_names=json.dumps(config["class_names"]),

@@ -13,9 +13,11 @@ rule train:
         history="results/{study}/{dataset}/{split}/{model}/seed{seed}/history.parquet",
     log:
         "logs/{study}/train/{dataset}-{split}-{model}-seed{seed}.log",
-    threads: 8
+    threads: demands.threads
     resources:
-        gpu=config["devices"],
+        gpu=demands.gpus("train"),
+        mem_mb=demands.memory("train"),
+        runtime=demands.minutes("train"),
     params:
         recipe=lambda wildcards: json.dumps(config["models"][wildcards.model]),
         crop=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["crop"]),

@@ -1,14 +1,15 @@
 """A lock around a training, so that two never write into each other's files.
 
 The system lets go of it when its holder dies. A holder that outlived the workflow which started it (an orphan
-of a killed Snakemake) is asked to stop, keeps its state, and the newcomer goes on from there.
+of a killed Snakemake) is asked to stop, keeps its state, and the newcomer goes on from there. So is a holder
+on another node of a cluster, where it is the same job, given up there by the scheduler and started here.
 """
 
+import errno
 import fcntl
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -16,11 +17,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from brainmri.errors import BrainmriError
+from brainmri.training.beat import (
+    beating,
+    cluster_job,
+    elsewhere,
+    lives_elsewhere,
+    place,
+    request_to_leave,
+    told_by,
+)
 
 # Training, shell, Snakemake, and what started that.
 ANCESTORS = 4
 # An orphan may need this long for the step at hand and for its checkpoint, before it is killed.
 PATIENCE_SECONDS = 60.0
+# What file systems answer that know no locks; signs of life must do there.
+WITHOUT_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
 @contextmanager
@@ -40,12 +52,14 @@ def locked(checkpoint: Path, target: Path) -> Iterator[None]:
         If another process holds the lock, and is no orphan.
     """
     path = checkpoint.with_suffix(".lock")
+    mine = json.dumps(identity()).encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = acquired(path)
         if descriptor is None:
-            stop_orphan(path, target)
+            make_way(path, target)
             descriptor = acquired(path, patience=PATIENCE_SECONDS)
+            request_to_leave(path).unlink(missing_ok=True)
         if descriptor is None:
             raise busy(path, target)
     except OSError as error:
@@ -54,10 +68,14 @@ def locked(checkpoint: Path, target: Path) -> Iterator[None]:
         ) from error
     try:
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(identity()).encode(), 0)
-        yield
+        os.pwrite(descriptor, mine, 0)
+        with beating(path, mine):
+            yield
     finally:
-        path.unlink(missing_ok=True)
+        # Who was silent for too long may have lost the lock to another node.
+        with suppress(OSError):
+            if path.read_bytes() == mine:
+                path.unlink()
         os.close(descriptor)
 
 
@@ -67,19 +85,49 @@ def acquired(path: Path, patience: float = 0.0) -> int | None:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            free = seized(descriptor, path) and not lives_elsewhere(path)
             # The holder before us may have removed the file between our opening and our locking it.
-            if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
+            if free and path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
                 return descriptor
-        except BlockingIOError:
-            if time.monotonic() > until:
-                os.close(descriptor)
-                return None
-            time.sleep(0.1)
         except OSError:
             os.close(descriptor)
             raise
         os.close(descriptor)
+        if not free:
+            if time.monotonic() > until:
+                return None
+            time.sleep(0.1)
+
+
+def seized(descriptor: int, path: Path) -> bool:
+    """Lock an open lock file where nobody holds it, as far as this node can tell, and say whether it did."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+        return holder_of(path) is None
+    return True
+
+
+def make_way(path: Path, target: Path) -> None:
+    """Ask the holder of a lock to stop, where it is an orphan, or this very job on another node.
+
+    Another one on another node may be about to end, as its job has: it is waited for.
+
+    Raises
+    ------
+    BrainmriError
+        If the holder is no orphan, or cannot be told.
+    """
+    away = elsewhere(path)
+    if away is None:
+        stop_orphan(path, target)
+    elif cluster_job() is not None and away.get("job") == cluster_job():
+        print(f"this job still trains {target} on {away['place']}: asking it to stop", file=sys.stderr)
+        request_to_leave(path).touch()
 
 
 def stop_orphan(path: Path, target: Path) -> None:
@@ -113,7 +161,11 @@ def stop_orphan(path: Path, target: Path) -> None:
 
 def busy(path: Path, target: Path) -> BrainmriError:
     """Return the error for a target that is being trained."""
-    return BrainmriError(f"Another process is training {target} ({path} is locked): wait for it, or stop it.")
+    away = elsewhere(path)
+    where = f" on {away['place'].partition(' ')[0]}" if away else ""
+    return BrainmriError(
+        f"Another process{where} is training {target} ({path} is locked): wait for it, or stop it."
+    )
 
 
 def identity() -> dict:
@@ -122,29 +174,28 @@ def identity() -> dict:
     while pid > 1 and len(ancestors) < ANCESTORS:
         ancestors.append([pid, start_time(pid)])
         pid = parent(pid)
-    return {"pid": os.getpid(), "started": start_time(os.getpid()), "place": place(), "ancestors": ancestors}
+    me = os.getpid()
+    return {
+        "pid": me,
+        "started": start_time(me),
+        "place": place(),
+        "job": cluster_job(),
+        "ancestors": ancestors,
+    }
 
 
 def holder_of(path: Path) -> dict | None:
-    """Return what the holder of a lock wrote into it, or None where that is no use."""
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        holder = json.loads(path.read_text(encoding="utf-8"))
-        started = start_time(int(holder["pid"]))
-        if holder["place"] == place() and started is not None and started == holder["started"]:
-            return holder
-    return None
+    """Return what the holder of a lock wrote into it, or None where it is not here or has ended."""
+    holder = told_by(path)
+    if holder is None or holder["place"] != place():
+        return None
+    started = start_time(holder["pid"])
+    return holder if started is not None and started == holder.get("started") else None
 
 
 def is_orphan(holder: dict) -> bool:
     """Say whether one of the processes that led to a holder's start has ended."""
     return any(start_time(int(pid)) != started for pid, started in holder["ancestors"])
-
-
-def place() -> str:
-    """Return the host and the process namespace, in which process numbers mean something."""
-    with suppress(OSError):
-        return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
-    return socket.gethostname()
 
 
 def stat_fields(pid: int) -> list[str]:

@@ -1,0 +1,241 @@
+"""Hand a job to PBS, SGE, LSF, Kubernetes or AWS Batch, and ask what became of it.
+
+The profiles of these names call it; by hand, the first line prints a number, the second what became of it:
+
+    python3 profiles/schedulers.py submit pbs --threads 8 --memory 4000 --minutes 60 --gpus 1 job.sh
+    python3 profiles/schedulers.py status pbs 1234
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+LOGS = Path("logs/jobs")
+# Accounting learns of an end some seconds after the queue has forgotten the job.
+SECONDS_UNTIL_ACCOUNTED = (0, 2, 4, 8, 16)
+
+
+def asked(*command: str, given: str | None = None) -> subprocess.CompletedProcess:
+    """Run one of a scheduler's programs."""
+    return subprocess.run(command, input=given, capture_output=True, text=True)
+
+
+def submission(scheduler: str, job: argparse.Namespace) -> tuple[list[str], str | None]:
+    """Return the command that hands a job over, and what it reads from its standard input, if anything."""
+    make = {"pbs": pbs, "sge": sge, "lsf": lsf, "kubernetes": kubernetes, "aws_batch": aws_batch}
+    return make[scheduler](job)
+
+
+def pbs(job: argparse.Namespace) -> tuple[list[str], None]:
+    """OpenPBS and PBS Professional; `-r y` lets a node's failure queue the job again."""
+    gpus = f":ngpus={job.gpus}" if job.gpus else ""
+    words = ["qsub", "-r", "y", "-j", "oe", "-o", str(LOGS), *queue_words(job, "-q")]
+    words += ["-l", f"select=1:ncpus={job.threads}:mem={job.memory}mb{gpus}"]
+    return [*words, "-l", f"walltime={clock(job.minutes)}", job.script], None
+
+
+def sge(job: argparse.Namespace) -> tuple[list[str], None]:
+    """Grid Engine: memory by thread, GPUs by the complex `gpu`, threads by the parallel environment `smp`."""
+    each = -(-job.memory // job.threads)
+    words = ["qsub", "-terse", "-r", "y", "-cwd", "-S", "/bin/sh", "-j", "y", "-o", str(LOGS)]
+    words += ["-pe", "smp", str(job.threads), "-l", f"h_vmem={each}M", "-l", f"h_rt={clock(job.minutes)}"]
+    words += ["-l", f"gpu={job.gpus}"] if job.gpus else []
+    return [*words, *queue_words(job, "-q"), job.script], None
+
+
+def lsf(job: argparse.Namespace) -> tuple[list[str], None]:
+    """Spectrum LSF 10.1; `-r` lets a node's failure queue the job again."""
+    words = ["bsub", "-r", "-n", str(job.threads), "-W", str(job.minutes), "-M", f"{job.memory}MB"]
+    words += ["-R", f"span[hosts=1] rusage[mem={job.memory}MB]", "-oo", str(LOGS / "%J.log")]
+    words += ["-gpu", f"num={job.gpus}"] if job.gpus else []
+    return [*words, *queue_words(job, "-q"), "/bin/sh", job.script], None
+
+
+def kubernetes(job: argparse.Namespace) -> tuple[list[str], str]:
+    """A Job with one pod, in which the volume that holds this folder is mounted at the same place."""
+    amounts = {"cpu": str(job.threads), "memory": f"{job.memory}M"}
+    amounts |= {"nvidia.com/gpu": str(job.gpus)} if job.gpus else {}
+    container = {
+        "name": "job",
+        "image": job.image,
+        "command": ["/bin/sh", job.script],
+        "workingDir": str(Path.cwd()),
+        "resources": {"requests": amounts, "limits": amounts},
+        "volumeMounts": [{"name": "shared", "mountPath": job.mount}],
+    }
+    pod = {
+        "restartPolicy": "Never",
+        "containers": [container],
+        "volumes": [{"name": "shared", "persistentVolumeClaim": {"claimName": job.volume}}],
+    }
+    manifest = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"generateName": "brainmri-"},
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": job.minutes * 60,
+            "ttlSecondsAfterFinished": 86400,
+            "template": {"spec": pod},
+        },
+    }
+    words = ["kubectl", "create", "--filename", "-", "--output", "jsonpath={.metadata.name}"]
+    return words, json.dumps(manifest)
+
+
+def aws_batch(job: argparse.Namespace) -> tuple[list[str], None]:
+    """AWS Batch; its job definition mounts the file system that holds this folder at the same place."""
+    amounts = {"VCPU": job.threads, "MEMORY": job.memory} | ({"GPU": job.gpus} if job.gpus else {})
+    changes = {
+        "command": ["/bin/sh", "-c", f"cd '{Path.cwd()}' && sh '{job.script}'"],
+        "resourceRequirements": [{"type": kind, "value": str(value)} for kind, value in amounts.items()],
+    }
+    words = ["aws", "batch", "submit-job", "--job-name", "brainmri", "--job-definition", job.image]
+    words += ["--timeout", f"attemptDurationSeconds={job.minutes * 60}", *queue_words(job, "--job-queue")]
+    return [
+        *words,
+        "--container-overrides",
+        json.dumps(changes),
+        "--query",
+        "jobId",
+        "--output",
+        "text",
+    ], None
+
+
+def queue_words(job: argparse.Namespace, option: str) -> list[str]:
+    """Return the words that name the queue of jobs with GPUs, or without; none where it has no name."""
+    queue = job.gpu_queue if job.gpus else job.queue
+    return [option, queue] if queue else []
+
+
+def clock(minutes: int) -> str:
+    """Return minutes as HH:MM:00."""
+    return f"{minutes // 60:02}:{minutes % 60:02}:00"
+
+
+def number_in(told: str) -> str:
+    """Return the number of a job from what its scheduler said: all of a line, or what stands in `<…>`."""
+    found = re.search(r"<(\d+)>", told)
+    return found[1] if found else told.strip().splitlines()[-1].strip()
+
+
+def state(scheduler: str, number: str) -> str:
+    """Return `running`, `success` or `failed`; a job that nobody knows any more has failed."""
+    know = {
+        "pbs": pbs_state,
+        "sge": sge_state,
+        "lsf": lsf_state,
+        "kubernetes": kubernetes_state,
+        "aws_batch": aws_batch_state,
+    }
+    for seconds in SECONDS_UNTIL_ACCOUNTED:
+        time.sleep(seconds)
+        found = know[scheduler](number)
+        if found:
+            return found
+    return "failed"
+
+
+def ended(well: bool) -> str:
+    """Return the word for an end."""
+    return "success" if well else "failed"
+
+
+def pbs_state(number: str) -> str | None:
+    """Ask PBS, which keeps jobs that have ended for a while (`-x`)."""
+    told = asked("qstat", "-x", "-f", number).stdout
+    letter = re.search(r"job_state = (\w)", told)
+    if not letter:
+        return None
+    status = re.search(r"Exit_status = (-?\d+)", told)
+    return ended(bool(status) and status[1] == "0") if letter[1] in "FXC" else "running"
+
+
+def sge_state(number: str) -> str | None:
+    """Ask the queue, then the accounting; a job in an error state never runs."""
+    queue = asked("qstat", "-u", "*").stdout
+    line = re.search(rf"^\s*{number}\s+\S+\s+\S+\s+\S+\s+(\S+)", queue, re.M)
+    if line:
+        return "failed" if "E" in line[1] else "running"
+    told = asked("qacct", "-j", number).stdout
+    found = dict(re.findall(r"^(failed|exit_status)\s+(\d+)", told, re.M))
+    return ended(set(found.values()) == {"0"}) if found else None
+
+
+def lsf_state(number: str) -> str | None:
+    """Ask LSF, which keeps jobs that have ended for an hour (`-a`)."""
+    word = asked("bjobs", "-a", "-noheader", "-o", "stat", number).stdout.strip()
+    if not word:
+        return None
+    return ended(word == "DONE") if word in ("DONE", "EXIT", "ZOMBI") else "running"
+
+
+def kubernetes_state(number: str) -> str | None:
+    """Ask for the conditions of the Job."""
+    told = asked("kubectl", "get", "job", number, "--output", "json")
+    if told.returncode:
+        return None
+    conditions = json.loads(told.stdout).get("status", {}).get("conditions") or []
+    true = {condition["type"] for condition in conditions if condition["status"] == "True"}
+    return ended("Complete" in true) if true & {"Complete", "Failed"} else "running"
+
+
+def aws_batch_state(number: str) -> str | None:
+    """Ask AWS Batch, which keeps jobs that have ended for a day at least."""
+    words = ["aws", "batch", "describe-jobs", "--jobs", number]
+    word = asked(*words, "--query", "jobs[0].status", "--output", "text").stdout.strip()
+    if word in ("", "None"):
+        return None
+    return ended(word == "SUCCEEDED") if word in ("SUCCEEDED", "FAILED") else "running"
+
+
+def arguments(words: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    schedulers = ["pbs", "sge", "lsf", "kubernetes", "aws_batch"]
+    submit = commands.add_parser("submit", help="hand a job over, print its number")
+    submit.add_argument("scheduler", choices=schedulers)
+    for name in ("threads", "memory", "minutes", "gpus"):
+        submit.add_argument(
+            f"--{name}", type=int, default=0 if name == "gpus" else None, required=name != "gpus"
+        )
+    for name, meaning in {
+        "queue": "queue of jobs without a GPU",
+        "gpu_queue": "queue of jobs with one",
+        "image": "container image; AWS Batch: job definition",
+        "volume": "Kubernetes: the claim of the shared volume",
+        "mount": "Kubernetes: where it is mounted, here and in the pods",
+    }.items():
+        submit.add_argument(f"--{name}", default="", help=meaning)
+    submit.add_argument("script")
+    status = commands.add_parser("status", help="say what became of a job")
+    status.add_argument("scheduler", choices=schedulers)
+    status.add_argument("number")
+    return parser.parse_args(words)
+
+
+def main() -> int:
+    """Do what the command line says; the exit status is that of the scheduler's program."""
+    given = arguments()
+    if given.command == "status":
+        print(state(given.scheduler, given.number))
+        return 0
+    LOGS.mkdir(parents=True, exist_ok=True)
+    given.script = str(Path(given.script).resolve())
+    command, text = submission(given.scheduler, given)
+    done = asked(*command, given=text)
+    if done.returncode:
+        print(f"{command[0]} refused the job: {done.stderr.strip()}", file=sys.stderr)
+        return done.returncode
+    print(number_in(done.stdout))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""What the rules ask of a scheduler: enough, more each time, and by what is known."""
+
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brainmri.configuration import checked
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "workflow"))
+from demands import DEMANDS, Demands  # noqa: E402 (lies beside the rules)
+
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+RUN = SimpleNamespace(dataset="mine", split="grouped", model="cnn", seed="0")
+
+
+def demands(tmp_path, **changes):
+    """Return the demands of a study of an archive of its own, with some keys changed."""
+    config = {
+        "study": "small",
+        "datasets": {"mine": {"source": {"archive": "mri.zip"}}},
+        "splits": {"grouped": {"protocol": "grouped"}},
+        "models": {"cnn": {"architecture": "cnn", "image_size": 64}},
+    }
+    return Demands(checked({**config, **changes}, SCHEMA), tmp_path)
+
+
+def test_every_rule_asks_by_its_own_line():
+    for file in (ROOT / "workflow/rules").glob("*.smk"):
+        for text in file.read_text().split("\nrule ")[1:]:
+            name = text.partition(":")[0]
+            stage = "draw" if name.startswith("draw_") else name
+            assert stage in DEMANDS, name
+            assert f'mem_mb=demands.memory("{stage}")' in text, name
+            assert f'runtime=demands.minutes("{stage}")' in text, name
+            assert not re.search(r"threads: \d", text), name
+
+
+@pytest.mark.parametrize("stage", sorted(DEMANDS))
+def test_each_attempt_asks_for_twice_as_much(tmp_path, stage):
+    asked = demands(tmp_path)
+    for ask in (asked.memory(stage), asked.minutes(stage)):
+        assert ask(RUN, attempt=1) >= 10
+        assert ask(RUN, attempt=3) == 2 * ask(RUN, attempt=2) == 4 * ask(RUN, attempt=1)
+
+
+def test_an_inventory_is_believed_more_than_the_assumption(tmp_path):
+    asked = demands(tmp_path, resources={"images": 50_000})
+    before = asked.memory("audit")(RUN, attempt=1)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/inventory.parquet").write_bytes(b"half")
+    assert asked.memory("audit")(RUN, attempt=1) == before
+    pd.DataFrame({"image_id": range(3000)}).to_parquet(tmp_path / "mine/inventory.parquet")
+    assert asked.images_of("mine") == 3000
+    assert asked.memory("audit")(RUN, attempt=1) < before / 3
+
+
+def test_a_pool_has_the_images_of_its_members(tmp_path):
+    pool = {
+        "one": {"source": {"phantom": {"patients": 10, "slices": 3}}},
+        "two": {"source": {"directory": "two"}},
+        "both": {"source": {"datasets": ["one", "two"]}},
+    }
+    asked = demands(tmp_path, datasets=pool, resources={"images": 100})
+    assert asked.images_of("both") == 2 * 10 * 3 + 100
+    # A pair is compared, and the whole study is concluded.
+    assert asked.images_read(SimpleNamespace(dataset="one", other="two")) == 160
+    assert asked.images_read(SimpleNamespace(study="small")) == 320
+
+
+@given(batch=st.integers(1, 512), size=st.integers(16, 1024))
+def test_a_training_asks_for_what_its_batch_takes(tmp_path_factory, batch, size):
+    models = {"cnn": {"architecture": "cnn", "image_size": size, "batch_size": batch}}
+    asked = demands(tmp_path_factory.getbasetemp(), models=models).memory("train")(RUN, attempt=1)
+    assert asked * 1e6 > batch * size**2 * 1700
+
+
+def test_gpus_threads_and_limits_are_those_of_the_configuration(tmp_path):
+    asked = demands(tmp_path, devices=4, resources={"threads": 3, "train_minutes": 90, "memory_factor": 0.5})
+    assert (asked.gpus("train"), asked.gpus("explain"), asked.threads) == (4, 1, 3)
+    assert asked.minutes("train")(RUN, attempt=1) == 90
+    alone = demands(tmp_path)
+    assert asked.memory("split")(RUN, attempt=1) == alone.memory("split")(RUN, attempt=1) / 2
+    assert demands(tmp_path, device="cpu", devices=4).gpus("train") == 0
