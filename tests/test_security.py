@@ -21,7 +21,7 @@ PROOF = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 # Numbers, words of a list, and names without a sign that a shell knows: the schema lets nothing else through.
 CHECKED = {
     *("wildcards", "threads", "size", "protocol", "seed", "resamples", "most", "device", "devices"),
-    *("neighbours", "monitor", "truth", "epochs", "conflicts"),
+    *("neighbours", "monitor", "truth", "epochs", "conflicts", "wished_error"),
     # Quoted where it is put together.
     "applied",
 }

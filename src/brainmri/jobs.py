@@ -21,8 +21,16 @@ AUDIT_SIZE = 256
 # The rules whose jobs are listed here. Of any other rule, what left a record is a job.
 LISTED = {
     *("fetch", "checksum", "inventory", "crop", "shrink", "audit", "overlap", "pool", "split", "baselines"),
-    *("train", "predict_split", "evaluate", "explain", "compare", "draw_split", "draw_model", "draw_explain"),
-    *("probes", "draw_probes", "predict_external", "draw_external", "crop_alike", "draw_comparison"),
+    *("train", "predict_split", "evaluate", "explain", "compare", "draw_split", "draw_model", "draw_curves"),
+    *(
+        "draw_explain",
+        "probes",
+        "draw_probes",
+        "predict_external",
+        "draw_external",
+        "crop_alike",
+        "draw_comparison",
+    ),
     *("draw_dataset", "draw_audit", "draw_quality", "draw_pairs", "report"),
 }
 
@@ -165,8 +173,15 @@ def run_jobs(study: Study, run: Run) -> Iterator[Job]:
     made = {
         "train": [run.folder / name for name in ("model.safetensors", "model.json", "history.parquet")],
         "predict_split": [run.folder / name for name in ("predictions.parquet", "calibration.json")],
-        "evaluate": [run.folder / "metrics.json"],
-        "draw_model": [run.figures / name for name in ("curves.svg", "confusion_matrix.svg", "gallery.png")],
+        "evaluate": [run.folder / name for name in ("metrics.json", "curves.parquet")],
+        "draw_model": [
+            run.figures / name
+            for name in ("curves.svg", "confusion_matrix.svg", "gallery.png", "gallery.parquet")
+        ],
+        "draw_curves": [
+            run.figures / f"{name}.svg"
+            for name in ("roc", "precision_recall", "reliability", "risk_coverage", "decision")
+        ],
     }
     if study.explain.get("images"):
         folder = run.folder / "explain"

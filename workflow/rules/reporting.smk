@@ -280,6 +280,11 @@ rule draw_curves:
         ),
     log:
         "logs/{study}/draw_curves/{dataset}-{split}-{model}-seed{seed}.log",
+    group:
+        "judge"
+    resources:
+        mem_mb=demands.memory("draw"),
+        runtime=demands.minutes("draw"),
     message:
         "Draw the curves of {wildcards.model} on {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed}"
     shell:
