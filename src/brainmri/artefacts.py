@@ -12,12 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from brainmri import __version__
+from brainmri.columns import mismatch_of
 from brainmri.errors import BrainmriError
+from brainmri.seals import KEY, PLACEHOLDER, damage_of, seal
 
 # Where a document and a table keep the digest of what they hold, and those of the files they were made from.
 # These guard against slips and careless edits, not against a forger, who can renew a digest.
 CONTENT_KEY, SOURCES_KEY = "content_sha256", "made_from"
-TABLE_CONTENT_KEY, TABLE_SOURCES_KEY = b"brainmri.content", b"brainmri.made_from"
+TABLE_SOURCES_KEY = b"brainmri.made_from"
+# What damage that no digest shows can raise on the way from Parquet to pandas.
+UNREADABLE = (pa.ArrowException, OSError, KeyError, ValueError, TypeError, MemoryError)
 READ_BYTES = 2**18
 READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
@@ -103,7 +107,7 @@ def write_parquet(
         The parameters that shaped the table; their digest is stored as ``brainmri.config``.
     inputs
         The files it was made from; their digest is stored as ``brainmri.inputs``, and each one's as
-        ``brainmri.made_from``. ``brainmri.content`` is the digest of all bytes before the file's footer.
+        ``brainmri.made_from``. ``brainmri.whole`` is the digest of the file; see `brainmri.seals`.
     schema
         The columns' Arrow types; inferred where None. Give it wherever a column can be all null.
     """
@@ -116,33 +120,49 @@ def write_parquet(
         TABLE_SOURCES_KEY: json.dumps(sources),
     }
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **provenance})
-    with (
-        written_atomically(path) as temporary,
-        temporary.open("wb") as handle,
-        pq.ParquetWriter(handle, table.schema, compression="zstd") as writer,
-    ):
-        writer.write_table(table)
-        handle.flush()
-        # The footer, which this goes into, is written last.
-        writer.add_key_value_metadata({TABLE_CONTENT_KEY: file_digest(temporary)})
+    with written_atomically(path) as temporary:
+        with pq.ParquetWriter(temporary, table.schema, compression="zstd") as writer:
+            writer.write_table(table)
+            writer.add_key_value_metadata({KEY: PLACEHOLDER})
+        seal(temporary)
 
 
-def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+def read_parquet(
+    path: Path, columns: list[str] | None = None, needed: Iterable[str] = ()
+) -> pd.DataFrame:
     """Read a table, or say in a sentence why it cannot be read.
+
+    Parameters
+    ----------
+    path
+        The file.
+    columns
+        Which columns to read; all where None.
+    needed
+        Columns that must be there where all are read.
 
     Raises
     ------
     BrainmriError
-        If the file is missing, is not whole, or lacks one of `columns`.
+        If the file is missing, is damaged, lacks one of `columns`, or holds under a known name what does not
+        belong there.
     """
+    advice = "delete it and run the same command again, or the stage that makes it."
     try:
-        return pq.read_table(path, columns=columns).to_pandas()
+        data = Path(path).read_bytes()
+        damage = damage_of(data)
+        if damage:
+            raise BrainmriError(f"{path} is no readable Parquet table ({damage}): {advice}")
+        table = pq.read_table(pa.BufferReader(data), columns=columns)
+        found = mismatch_of(table, [*(columns or ()), *needed])
+        if found:
+            raise BrainmriError(f"{path} {found}: {advice}")
+        return table.to_pandas()
     except FileNotFoundError:
         raise BrainmriError(f"{path} does not exist: run the stage that makes it first.") from None
-    except (pa.ArrowException, KeyError, OSError) as error:
-        raise BrainmriError(
-            f"{path} is no readable Parquet table ({error}): delete it and run again."
-        ) from error
+    except UNREADABLE as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+        raise BrainmriError(f"{path} is no readable Parquet table ({reason}): {advice}") from error
 
 
 def write_json(document: dict, path: Path, *, inputs: Iterable[Path] = ()) -> None:
