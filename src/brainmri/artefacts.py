@@ -20,6 +20,7 @@ from brainmri.seals import KEY, PLACEHOLDER, damage_of, seal
 # These guard against slips and careless edits, not against a forger, who can renew a digest.
 CONTENT_KEY, SOURCES_KEY = "content_sha256", "made_from"
 TABLE_SOURCES_KEY = b"brainmri.made_from"
+AGAIN = "delete it and run the same command again, or the stage that makes it."
 # What damage that no digest shows can raise on the way from Parquet to pandas.
 UNREADABLE = (pa.ArrowException, OSError, KeyError, ValueError, TypeError, MemoryError)
 READ_BYTES = 2**18
@@ -147,22 +148,51 @@ def read_parquet(
         If the file is missing, is damaged, lacks one of `columns`, or holds under a known name what does not
         belong there.
     """
-    advice = "delete it and run the same command again, or the stage that makes it."
+    data = table_bytes(path)
     try:
-        data = Path(path).read_bytes()
-        damage = damage_of(data)
-        if damage:
-            raise BrainmriError(f"{path} is no readable Parquet table ({damage}): {advice}")
         table = pq.read_table(pa.BufferReader(data), columns=columns)
         found = mismatch_of(table, [*(columns or ()), *needed])
         if found:
-            raise BrainmriError(f"{path} {found}: {advice}")
+            raise BrainmriError(f"{path} {found}: {AGAIN}")
         return table.to_pandas()
+    except UNREADABLE as error:
+        raise unreadable_table(path, error) from error
+
+
+def sources_of(path: Path) -> list[list[str]]:
+    """Return name and SHA-256 of each file that a table was made from; none where it does not say.
+
+    Raises
+    ------
+    BrainmriError
+        If the file is missing or damaged.
+    """
+    data = table_bytes(path)
+    try:
+        metadata = pq.read_metadata(pa.BufferReader(data)).metadata or {}
+        return json.loads(metadata.get(TABLE_SOURCES_KEY, b"[]"))
+    except UNREADABLE as error:
+        raise unreadable_table(path, error) from error
+
+
+def table_bytes(path: Path) -> bytes:
+    """Return the bytes of a Parquet file whose digest of itself holds, or raise BrainmriError."""
+    try:
+        data = Path(path).read_bytes()
     except FileNotFoundError:
         raise BrainmriError(f"{path} does not exist: run the stage that makes it first.") from None
-    except UNREADABLE as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
-        raise BrainmriError(f"{path} is no readable Parquet table ({reason}): {advice}") from error
+    except OSError as error:
+        raise unreadable_table(path, error) from error
+    damage = damage_of(data)
+    if damage:
+        raise unreadable_table(path, damage)
+    return data
+
+
+def unreadable_table(path: Path, reason: Exception | str) -> BrainmriError:
+    """Return the error that says why a table cannot be read, and what to do."""
+    told = (str(reason).strip() or type(reason).__name__).splitlines()[0].rstrip(".:")
+    return BrainmriError(f"{path} is no readable Parquet table ({told}): {AGAIN}")
 
 
 def write_json(document: dict, path: Path, *, inputs: Iterable[Path] = ()) -> None:
@@ -197,11 +227,12 @@ def read_json(path: Path) -> dict:
     Raises
     ------
     BrainmriError
-        If the file is missing or is not JSON.
+        If the file is missing, or is no JSON document that maps names to values.
     """
     document = read_whole_json(path)
-    if isinstance(document, dict):
-        document.pop(CONTENT_KEY, None)
+    if not isinstance(document, dict):
+        raise BrainmriError(f"{path} is no readable JSON document (it holds no mapping): {AGAIN}")
+    document.pop(CONTENT_KEY, None)
     return document
 
 
@@ -211,7 +242,6 @@ def read_whole_json(path: Path) -> dict:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BrainmriError(f"{path} does not exist: run the stage that makes it first.") from None
-    except (OSError, ValueError) as error:
-        raise BrainmriError(
-            f"{path} is no readable JSON document ({error}): delete it and run again."
-        ) from error
+    # Brackets in brackets, thousands deep, are a RecursionError.
+    except (OSError, ValueError, RecursionError) as error:
+        raise BrainmriError(f"{path} is no readable JSON document ({error}): {AGAIN}") from error

@@ -25,12 +25,11 @@ def prepare(folder: Path):
         data = mutated(good[kind], list(good.values()), np.random.default_rng([1, number]))
         path = f"damaged.{kind}"
         (folder / path).write_bytes(data)
-        with one_thread_each():
+        with one_thread_each(), decoder_messages() as messages:
             finding = examine(folder, path, len(data), outside=False)
-            assert finding.status in STATUSES, finding
-            assert finding.status == "ok" or 5 < len(finding.reason) < 250, finding
-            with decoder_messages() as messages:
-                told = read_image(folder / path, 32, CropSettings(), messages)
+            told = read_image(folder / path, 32, CropSettings(), messages)
+        assert finding.status in STATUSES, finding
+        assert finding.status == "ok" or 5 < len(finding.reason) < 250, finding
         if finding.status != "ok":
             assert isinstance(told, str), finding
         if isinstance(told, str):

@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import resource
+import signal
 import sys
 import time
 import traceback
@@ -16,7 +17,8 @@ from pathlib import Path
 
 from brainmri.errors import BrainmriError
 
-SECONDS = 5
+SECONDS = 5  # of the processor, however busy the machine is
+WAITING_SECONDS = 120  # of the clock, where an attempt waits for what never comes
 GROWTH = 1 << 30  # bytes
 # The address space is bounded too, so that a bomb ends this process and not the machine.
 SPACE = 6 << 30
@@ -45,11 +47,14 @@ def main(area: str, folder: str, first: int, count: int) -> None:
     attempt = module.prepare(Path(folder))
     if Path("/proc/self/statm").exists():
         resource.setrlimit(resource.RLIMIT_AS, (space() + SPACE,) * 2)
+    # Past its seconds the process ends as the kernel ends it, and tells where it was.
+    faulthandler.register(signal.SIGPROF, chain=True)
     offences, endings = [], {}
     for number in range(first, first + count):
         Path(folder, "current").write_text(str(number))
-        before = max(peak(), 0)
-        faulthandler.dump_traceback_later(SECONDS, exit=True)
+        before = peak()
+        faulthandler.dump_traceback_later(WAITING_SECONDS, exit=True)
+        signal.setitimer(signal.ITIMER_PROF, getattr(module, "SECONDS", SECONDS))
         try:
             ending = attempt(number)
         except BrainmriError as error:
@@ -60,6 +65,7 @@ def main(area: str, folder: str, first: int, count: int) -> None:
             ending = "traceback"
             offences.append([number, traceback.format_exc(limit=-6)])
         finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
             faulthandler.cancel_dump_traceback_later()
         endings[ending] = endings.get(ending, 0) + 1
         if peak() - before > GROWTH:

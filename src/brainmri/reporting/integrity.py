@@ -33,7 +33,7 @@ class Sealed:
     Parameters
     ----------
     path
-        A `.json` or `.parquet` file.
+        A `.json` or `.parquet` file, or a packed array, which says nothing of itself.
     """
 
     path: Path
@@ -45,6 +45,8 @@ class Sealed:
 
     @cached_property
     def _facts(self) -> tuple[str | None, str | None, list]:
+        if self.path.suffix == ".npy":
+            return "", "", []
         return facts_of_document(self.path) if self.path.suffix == ".json" else facts_of_table(self.path)
 
     @property
@@ -192,8 +194,10 @@ def data_derivations(study: Study, dataset: str) -> list[tuple[Path, Path]]:
     folder, members = study.data_folder(dataset), study.members_of(dataset)
     inventory, audit = folder / "inventory.parquet", folder / "audit.json"
     tables = [folder / f"{name}.parquet" for name in ("duplicates", "groups", "rejected")]
-    crops = folder / f"crops_{max(study.image_sizes())}.parquet"
-    pairs = [(audit, source) for source in (inventory, *tables[:2])] + [(crops, inventory)]
+    pairs = [(audit, source) for source in (inventory, *tables[:2])]
+    for size in study.image_sizes():
+        crops = folder / f"crops_{size}.parquet"
+        pairs += [(crops, inventory), (crops, folder / f"images_{size}.npy")]
     if not members:
         return [*pairs, (inventory, folder / "checksums.parquet"), *[(table, inventory) for table in tables]]
     sources = [
