@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 
 import pandas as pd
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 
 from brainmri import __version__
 from brainmri.columns import mismatch_of
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, shown
 from brainmri.seals import KEY, PLACEHOLDER, damage_of, seal
 
 # Where a document and a table keep the digest of what they hold, and those of the files they were made from.
@@ -31,13 +32,13 @@ READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 def written_atomically(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` on success, remove it on failure.
 
-    The temporary name carries the process id, so two processes that write the same artefact
-    never share a file: the last to finish wins, with a whole file.
+    The temporary name carries the process id and a random word, so two processes that write the same
+    artefact, on one machine or on several, never share a file: the last to finish wins, with a whole file.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{token_hex(4)}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
@@ -47,7 +48,8 @@ def written_atomically(path: Path) -> Iterator[Path]:
             f"Cannot write {path}: {error.strerror or error}. Free space or mend permissions, then run again."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing may be written, nothing was
+            temporary.unlink(missing_ok=True)
 
 
 def digest_of(value) -> str:
@@ -129,7 +131,7 @@ def write_parquet(
 
 
 def read_parquet(
-    path: Path, columns: list[str] | None = None, needed: Iterable[str] = ()
+    path: Path, columns: list[str] | None = None, needed: Iterable[str] = (), unique: str | None = None
 ) -> pd.DataFrame:
     """Read a table, or say in a sentence why it cannot be read.
 
@@ -141,6 +143,8 @@ def read_parquet(
         Which columns to read; all where None.
     needed
         Columns that must be there where all are read.
+    unique
+        A column in which no value may stand twice.
 
     Raises
     ------
@@ -154,7 +158,11 @@ def read_parquet(
         found = mismatch_of(table, [*(columns or ()), *needed])
         if found:
             raise BrainmriError(f"{path} {found}: {AGAIN}")
-        return table.to_pandas()
+        frame = table.to_pandas()
+        if unique is not None and frame[unique].duplicated().any():
+            twice = frame.loc[frame[unique].duplicated(), unique].iloc[0]
+            raise BrainmriError(f"{path} lists {shown(twice)} twice: {AGAIN}")
+        return frame
     except UNREADABLE as error:
         raise unreadable_table(path, error) from error
 

@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 TEXTS = {
-    "image_id", "image_id_a", "image_id_b", "path", "label", "source_split", "sha256", "pixel_sha256", "format",
-    "patient_id", "status", "reason", "remarks", "group_id", "split", "predicted", "kind", "transform",
+    "image_id", "image_id_a", "image_id_b", "path", "label", "source_split", "sha256", "pixel_sha256",
+    "format", "patient_id", "status", "reason", "remarks", "group_id", "split", "predicted", "kind", "transform",
     "dataset", "protocol", "model", "baseline", "part", "other", "other_kind", "free_split", "free_protocol",
     "absent_classes", "phase", "method",
 }  # fmt: skip
 WHOLE_NUMBERS = {
-    "row", "bytes", "width", "height", "channels", "left", "top", "right", "bottom", "label_index", "group_size",
-    "epoch", "seed", "seeds", "n_images", "n_groups", "jpeg_quality",
+    "row", "bytes", "width", "height", "channels", "left", "top", "right", "bottom", "label_index",
+    "group_size", "epoch", "seed", "seeds", "n_images", "n_groups", "jpeg_quality",
 }  # fmt: skip
 NUMBERS = {
     "area_fraction", "similarity", "grain", "weakest_link", "confidence", "train_loss", "val_loss",
@@ -65,7 +65,7 @@ def kind_of(name: str) -> str | None:
 
 
 def holds(column: pa.ChunkedArray, wanted: str) -> bool:
-    """Tell whether a column is of a kind; whole numbers may be stored as others, as pandas does with nulls."""
+    """Tell whether a column is of a kind; whole numbers may be stored as others, as with nulls."""
     stored = column.type
     if pa.types.is_dictionary(stored):
         stored = stored.value_type

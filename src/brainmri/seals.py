@@ -43,7 +43,7 @@ def seal_of(data: bytes) -> tuple[str | None, str | None]:
 
 
 def damage_of(data: bytes) -> str | None:
-    """Return what is wrong with the bytes of a Parquet file, as far as they tell themselves; None where sound."""
+    """Return what is wrong with the bytes of a Parquet file, as far as they tell; None where sound."""
     if len(data) < 3 * len(SIGNATURE) or data[:4] != SIGNATURE:
         return "it does not begin as one" if data else "it holds no bytes"
     if data[-4:] != SIGNATURE:
@@ -63,10 +63,8 @@ def digest_around(data: bytes, place: re.Match) -> str:
 
 def last(pattern: re.Pattern, data: bytes) -> re.Match | None:
     """Return the last match in a file's last part, where a footer is."""
-    found = None
-    for found in pattern.finditer(data, max(0, len(data) - footer_bytes(data))):
-        pass
-    return found
+    found = list(pattern.finditer(data, max(0, len(data) - footer_bytes(data))))
+    return found[-1] if found else None
 
 
 def footer_bytes(data: bytes) -> int:

@@ -1,4 +1,4 @@
-"""A tiny phantom study, stage by stage as plain functions, for tests that hurt a stage's inputs or its disk."""
+"""A tiny phantom study, stage by stage as plain functions, for tests that hurt its inputs or its disk."""
 
 import json
 from collections.abc import Callable
@@ -92,7 +92,9 @@ def stages_below(root: Path) -> dict[str, Stage]:
     """Return the stages of the study in their order, by name."""
     study = study_below(root)
     stages = [*data_stages(study), *result_stages(study, root), *figure_stages(study)]
-    stages.append(Stage("report", {}, {"output": study.folder / "report" / "index.html"}, partial(report, study)))
+    stages.append(
+        Stage("report", {}, {"output": study.folder / "report" / "index.html"}, partial(report, study))
+    )
     return {stage.name: stage for stage in stages}
 
 
@@ -150,7 +152,11 @@ def data_stages(study: Study) -> list[Stage]:
 
 def result_stages(study: Study, root: Path) -> list[Stage]:
     """Return the stages from the manifest to the comparison."""
-    data, folder, run = study.data_folder("phantom"), study.split_folder("phantom", "grouped"), study.runs()[0]
+    data, folder, run = (
+        study.data_folder("phantom"),
+        study.split_folder("phantom", "grouped"),
+        study.runs()[0],
+    )
     manifest, images = folder / "manifest.parquet", data / f"images_{SIZE}.npy"
     model = {"model": run.folder / "model.safetensors", "metadata": run.folder / "model.json"}
     predicted = {name: run.folder / f"{name}.parquet" for name in ("predictions",)}
@@ -196,12 +202,19 @@ def result_stages(study: Study, root: Path) -> list[Stage]:
             | {"manifest": manifest, "images": images, "crops": data / f"crops_{SIZE}.parquet"}
             | model
             | {"truth": data / "truth.parquet"},
-            {name: run.folder / "explain" / f"explain.{end}" for name, end in (("table", "parquet"), ("summary", "json"))},
+            {
+                name: run.folder / "explain" / f"explain.{end}"
+                for name, end in (("table", "parquet"), ("summary", "json"))
+            },
             partial(explain, count=2, resamples=100, device="cpu", threads=1),
         ),
         Stage(
             "baselines",
-            {"manifest": manifest, "inventory": data / "inventory.parquet", "images": data / f"whole_{WHOLE}.npy"},
+            {
+                "manifest": manifest,
+                "inventory": data / "inventory.parquet",
+                "images": data / f"whole_{WHOLE}.npy",
+            },
             {"output": folder / "baselines.json", "predictions": folder / "baselines.parquet"},
             partial(baselines, **identity, resamples=100),
         ),
@@ -221,7 +234,11 @@ def result_stages(study: Study, root: Path) -> list[Stage]:
 
 def figure_stages(study: Study) -> list[Stage]:
     """Return the stages that draw."""
-    data, folder, run = study.data_folder("phantom"), study.split_folder("phantom", "grouped"), study.runs()[0]
+    data, folder, run = (
+        study.data_folder("phantom"),
+        study.split_folder("phantom", "grouped"),
+        study.runs()[0],
+    )
     figures, listed = study.dataset_figures("phantom"), data / "inventory.parquet"
     images, manifest = data / f"images_{SIZE}.npy", folder / "manifest.parquet"
     sheets = dict(

@@ -34,7 +34,9 @@ def attempts(request, tmp_path):
         )
         if done.returncode:
             last = (tmp_path / "current").read_text() if (tmp_path / "current").exists() else "the first"
-            pytest.fail(f"attempt {last} of {area} ended the process ({done.returncode}): {done.stderr[-3000:]}")
+            pytest.fail(
+                f"attempt {last} of {area} ended the process ({done.returncode}): {done.stderr[-3000:]}"
+            )
         report = json.loads(done.stdout.splitlines()[-1])
         told = "\n\n".join(f"{area} {number}: {what}" for number, what in report["offences"])
         assert not report["count"], f"{report['count']} offences, the first:\n{told}"

@@ -1,4 +1,4 @@
-"""Hostile models: damaged and lying weights, documents with hostile values; refused in a sentence, or usable."""
+"""Hostile models: damaged and lying weights, documents with hostile values; refused, or usable."""
 
 import io
 import json
@@ -23,9 +23,9 @@ from brainmri.models.weights import load_weights, read_weights
 from brainmri.predict import read_calibration
 
 HOSTILE = (
-    None, True, -1, 0, 10**9, 2**70, 0.5, float("nan"), float("inf"), "", "x", "../../etc/passwd", "/etc/passwd",
-    "\x1b[2J", "\ud800", "x" * 100_000, [], {}, [[]], ["a"] * 20_000, [1] * 1000, [10**9], {"a": {"a": {"a": 1}}},
-    "hf-hub:x/y", "resnet50", "vit_giant_patch14_dinov2",
+    None, True, -1, 0, 10**9, 2**70, 0.5, float("nan"), float("inf"), "", "x", "../../etc/passwd",
+    "/etc/passwd", "\x1b[2J", "\ud800", "x" * 100_000, [], {}, [[]], ["a"] * 20_000, [1] * 1000, [10**9],
+    {"a": {"a": {"a": 1}}}, "hf-hub:x/y", "resnet50", "vit_giant_patch14_dinov2",
 )  # fmt: skip
 
 
@@ -142,11 +142,15 @@ def lying_tensors(state: dict, rng: np.random.Generator, target: Path) -> bytes:
     key = list(state)[int(rng.integers(len(state)))]
     match int(rng.integers(7)):
         case 0:
-            state[key] = torch.full_like(state[key], float("nan")) if state[key].is_floating_point() else state[key]
+            state[key] = (
+                torch.full_like(state[key], float("nan")) if state[key].is_floating_point() else state[key]
+            )
         case 1:
             state[key] = torch.ones(tuple(rng.integers(0, 5, int(rng.integers(0, 5)))))
         case 2:
-            state[key] = state[key].to([torch.float64, torch.int8, torch.bool, torch.float16][int(rng.integers(4))])
+            state[key] = state[key].to(
+                [torch.float64, torch.int8, torch.bool, torch.float16][int(rng.integers(4))]
+            )
         case 3:
             state["../../" + key] = state.pop(key)
         case 4:

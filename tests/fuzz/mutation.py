@@ -2,7 +2,14 @@
 
 import numpy as np
 
-LIES = (b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\xfe\xff")
+LIES = (
+    b"\xff\xff\xff\xff",
+    b"\x7f\xff\xff\xff",
+    b"\0\0\0\0",
+    b"\xff\xff\xff\x7f",
+    b"\0\0\0\x80",
+    b"\xfe\xff",
+)
 # Most of what a file can lie about stands at its start or, in a table or an archive, at its end.
 HEAD = 600
 

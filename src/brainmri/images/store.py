@@ -35,8 +35,8 @@ def open_images(path: Path) -> np.ndarray:
     """Open a packed array of images, as a whole and unchanged one.
 
     Its size must be what its header says. Up to `HASHED_BYTES`, its digest must be the one that the table of
-    boxes beside it holds, which the stage `crop` writes with it; where there is no such table, or the array is
-    larger, the digest is left to the report.
+    boxes beside it holds, which the stage `crop` writes with it; where there is no such table, or the array
+    is larger, the digest is left to the report.
 
     Parameters
     ----------
