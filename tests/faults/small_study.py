@@ -1,6 +1,5 @@
 """A tiny phantom study, stage by stage as plain functions, for tests that hurt its inputs or its disk."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -302,8 +301,3 @@ def figure_stages(study: Study) -> list[Stage]:
             draw_comparison,
         ),
     ]
-
-
-def document(path: Path) -> dict:
-    """Return a JSON document as it stands."""
-    return json.loads(path.read_text(encoding="utf-8"))
