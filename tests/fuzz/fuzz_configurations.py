@@ -16,7 +16,7 @@ VALUES = (
     None, True, False, -1, 0, 1, 10**400, 2**63, 1e308, float("nan"), float("inf"), "", "x", "none", "nan",
     "1e999", "../..", "\x00", "\ud83d\ude00", "x" * 50_000, "(" * 500, "[" * 5_000, [], {}, [[]], [None],
     {"": {}}, [1] * 1000, "grouped", "phantom", {"name": "adam"}, {1: 2}, {None: None},
-    {"a": {"a": {"a": {}}}},    "(a+)+$", "[0-9",
+    {"a": {"a": {"a": {}}}}, "(a+)+$", "[0-9",
 )  # fmt: skip
 LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 40))
 NESTED_LAUGHS = "m0: &m0 {x: 1}\n" + "".join(
