@@ -5,15 +5,12 @@ the bytes, so that a parser never sees a damaged footer.
 """
 
 import hashlib
-import re
 from pathlib import Path
 
-KEY = b"brainmri.whole"
+KEY, EARLIER_KEY = b"brainmri.whole", b"brainmri.content"
 PLACEHOLDER = "0" * 64
-# A key and its value in the footer (Thrift's compact protocol: field, then length in bytes).
-SEAL = re.compile(KEY + rb"\x18\x40([0-9a-f]{64})")
-# Earlier versions took the digest of what stands before the footer.
-EARLIER_SEAL = re.compile(rb"brainmri\.content\x18\x40([0-9a-f]{64})")
+# What stands between a key and its value in the footer (Thrift's compact protocol): a field, a length.
+BETWEEN = b"\x18\x40"
 FOOTER_END = 8  # bytes: its length, and the signature
 SIGNATURE = b"PAR1"
 
@@ -22,8 +19,8 @@ def seal(path: Path) -> None:
     """Write the digest of a finished Parquet file over the placeholder that stands in it under `KEY`."""
     with path.open("r+b") as file:
         data = file.read()
-        place = last(SEAL, data)
-        file.seek(place.start(1))
+        place = place_of(KEY, data)
+        file.seek(place)
         file.write(digest_around(data, place).encode())
 
 
@@ -35,10 +32,12 @@ def seal_of(data: bytes) -> tuple[str | None, str | None]:
     data
         All bytes of the file.
     """
-    if place := last(SEAL, data):
-        return place[1].decode(), digest_around(data, place)
-    if place := last(EARLIER_SEAL, data):
-        return place[1].decode(), hashlib.sha256(memoryview(data)[: -footer_bytes(data)]).hexdigest()
+    if place := place_of(KEY, data):
+        return kept_at(place, data), digest_around(data, place)
+    # Earlier versions took the digest of what stands before the footer.
+    if place := place_of(EARLIER_KEY, data):
+        footer = FOOTER_END + int.from_bytes(data[-FOOTER_END:-4], "little")
+        return kept_at(place, data), hashlib.sha256(memoryview(data)[:-footer]).hexdigest()
     return None, None
 
 
@@ -52,21 +51,21 @@ def damage_of(data: bytes) -> str | None:
     return None if kept == found else "its content is not what its digest was taken of"
 
 
-def digest_around(data: bytes, place: re.Match) -> str:
+def place_of(key: bytes, data: bytes) -> int:
+    """Return where the value of a key stands in a file; 0 where the key does not."""
+    at = data.rfind(key + BETWEEN)
+    return 0 if at < 0 else at + len(key) + len(BETWEEN)
+
+
+def kept_at(place: int, data: bytes) -> str:
+    """Return the digest that stands somewhere, damaged or not."""
+    return data[place : place + len(PLACEHOLDER)].decode("latin-1")
+
+
+def digest_around(data: bytes, place: int) -> str:
     """Return the digest of bytes with zeros where a digest stands."""
-    view, (start, end) = memoryview(data), place.span(1)
-    digest = hashlib.sha256(view[:start])
+    view = memoryview(data)
+    digest = hashlib.sha256(view[:place])
     digest.update(PLACEHOLDER.encode())
-    digest.update(view[end:])
+    digest.update(view[place + len(PLACEHOLDER) :])
     return digest.hexdigest()
-
-
-def last(pattern: re.Pattern, data: bytes) -> re.Match | None:
-    """Return the last match in a file's last part, where a footer is."""
-    found = list(pattern.finditer(data, max(0, len(data) - footer_bytes(data))))
-    return found[-1] if found else None
-
-
-def footer_bytes(data: bytes) -> int:
-    """Return how many bytes at the end of a file its footer takes, by its own word."""
-    return FOOTER_END + int.from_bytes(data[-FOOTER_END:-4], "little")
