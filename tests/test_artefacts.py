@@ -9,6 +9,7 @@ import pytest
 
 from brainmri.artefacts import (
     digest_of,
+    file_digest,
     inputs_digest,
     read_json,
     read_parquet,
@@ -100,3 +101,46 @@ def test_nearest_names_the_closest_or_all():
     assert nearest("adamm", ["adam", "sgd"]) == "Did you mean 'adam'?"
     assert nearest("zzz", ["b", "a"]) == "Known: a, b."
     assert nearest("zzz", []) == ""
+
+
+def test_a_flipped_bit_anywhere_in_a_table_is_noticed(tmp_path):
+    path = tmp_path / "t.parquet"
+    write_parquet(pd.DataFrame({"image_id": ["a", "b"], "row": [0, 1]}), path, config={})
+    whole = path.read_bytes()
+    key = whole.rfind(b"brainmri.whole")
+    for place in range(0, len(whole), 7):
+        if key <= place < key + 16:
+            continue  # without its name there is no digest, and all else is whole
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(BrainmriError, match=r"t\.parquet is no readable .* delete it and run the same"):
+            read_parquet(path)
+
+
+def test_the_digest_that_earlier_versions_wrote_is_still_compared(tmp_path):
+    path = tmp_path / "t.parquet"
+    with path.open("wb") as handle, pq.ParquetWriter(handle, pa.schema([("row", pa.int64())])) as writer:
+        writer.write_table(pa.table({"row": [1, 2, 3]}))
+        handle.flush()
+        writer.add_key_value_metadata({"brainmri.content": file_digest(path)})
+    assert read_parquet(path)["row"].tolist() == [1, 2, 3]
+    path.write_bytes(path.read_bytes().replace(b"\x02\0\0\0\0\0\0\0", b"\x09\0\0\0\0\0\0\0", 1))
+    with pytest.raises(BrainmriError, match="digest"):
+        read_parquet(path)
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"image_id": [1, 2]}, "where text is wanted"),
+        ({"row": ["a", "b"]}, "where a whole number is wanted"),
+        ({"row": [0.5, 1.0]}, "where a whole number is wanted"),
+        ({"fallback": [0, 1]}, "where true or false is wanted"),
+        ({"image_id": ["a", None]}, "a row without 'image_id'"),
+        ({"image_id": ["a", "a"]}, "lists 'a' twice"),
+    ],
+)
+def test_a_column_that_holds_something_else_is_refused(tmp_path, columns, words):
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"image_id": ["a", "b"], **columns}).to_parquet(path)
+    with pytest.raises(BrainmriError, match=words):
+        read_parquet(path, unique="image_id")

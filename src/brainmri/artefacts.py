@@ -4,20 +4,26 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from brainmri import __version__
-from brainmri.errors import BrainmriError
+from brainmri.columns import mismatch_of
+from brainmri.errors import BrainmriError, shown
+from brainmri.seals import KEY, PLACEHOLDER, damage_of, seal
 
 # Where a document and a table keep the digest of what they hold, and those of the files they were made from.
 # These guard against slips and careless edits, not against a forger, who can renew a digest.
 CONTENT_KEY, SOURCES_KEY = "content_sha256", "made_from"
-TABLE_CONTENT_KEY, TABLE_SOURCES_KEY = b"brainmri.content", b"brainmri.made_from"
+TABLE_SOURCES_KEY = b"brainmri.made_from"
+AGAIN = "delete it and run the same command again, or the stage that makes it."
+# What damage that no digest shows can raise on the way from Parquet to pandas.
+UNREADABLE = (pa.ArrowException, OSError, KeyError, ValueError, TypeError, MemoryError)
 READ_BYTES = 2**18
 READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
@@ -26,13 +32,13 @@ READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 def written_atomically(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` on success, remove it on failure.
 
-    The temporary name carries the process id, so two processes that write the same artefact
-    never share a file: the last to finish wins, with a whole file.
+    The temporary name carries the process id and a random word, so two processes that write the same
+    artefact, on one machine or on several, never share a file: the last to finish wins, with a whole file.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{token_hex(4)}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
@@ -42,7 +48,8 @@ def written_atomically(path: Path) -> Iterator[Path]:
             f"Cannot write {path}: {error.strerror or error}. Free space or mend permissions, then run again."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing may be written, nothing was
+            temporary.unlink(missing_ok=True)
 
 
 def digest_of(value) -> str:
@@ -103,7 +110,7 @@ def write_parquet(
         The parameters that shaped the table; their digest is stored as ``brainmri.config``.
     inputs
         The files it was made from; their digest is stored as ``brainmri.inputs``, and each one's as
-        ``brainmri.made_from``. ``brainmri.content`` is the digest of all bytes before the file's footer.
+        ``brainmri.made_from``. ``brainmri.whole`` is the digest of the file; see `brainmri.seals`.
     schema
         The columns' Arrow types; inferred where None. Give it wherever a column can be all null.
     """
@@ -116,33 +123,84 @@ def write_parquet(
         TABLE_SOURCES_KEY: json.dumps(sources),
     }
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **provenance})
-    with (
-        written_atomically(path) as temporary,
-        temporary.open("wb") as handle,
-        pq.ParquetWriter(handle, table.schema, compression="zstd") as writer,
-    ):
-        writer.write_table(table)
-        handle.flush()
-        # The footer, which this goes into, is written last.
-        writer.add_key_value_metadata({TABLE_CONTENT_KEY: file_digest(temporary)})
+    with written_atomically(path) as temporary:
+        with pq.ParquetWriter(temporary, table.schema, compression="zstd") as writer:
+            writer.write_table(table)
+            writer.add_key_value_metadata({KEY: PLACEHOLDER})
+        seal(temporary)
 
 
-def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+def read_parquet(
+    path: Path, columns: list[str] | None = None, needed: Iterable[str] = (), unique: str | None = None
+) -> pd.DataFrame:
     """Read a table, or say in a sentence why it cannot be read.
+
+    Parameters
+    ----------
+    path
+        The file.
+    columns
+        Which columns to read; all where None.
+    needed
+        Columns that must be there where all are read.
+    unique
+        A column in which no value may stand twice.
 
     Raises
     ------
     BrainmriError
-        If the file is missing, is not whole, or lacks one of `columns`.
+        If the file is missing, is damaged, lacks one of `columns`, or holds under a known name what does not
+        belong there.
     """
+    data = table_bytes(path)
     try:
-        return pq.read_table(path, columns=columns).to_pandas()
+        table = pq.read_table(pa.BufferReader(data), columns=columns)
+        found = mismatch_of(table, [*(columns or ()), *needed])
+        if found:
+            raise BrainmriError(f"{path} {found}: {AGAIN}")
+        frame = table.to_pandas()
+        if unique is not None and frame[unique].duplicated().any():
+            twice = frame.loc[frame[unique].duplicated(), unique].iloc[0]
+            raise BrainmriError(f"{path} lists {shown(twice)} twice: {AGAIN}")
+        return frame
+    except UNREADABLE as error:
+        raise unreadable_table(path, error) from error
+
+
+def sources_of(path: Path) -> list[list[str]]:
+    """Return name and SHA-256 of each file that a table was made from; none where it does not say.
+
+    Raises
+    ------
+    BrainmriError
+        If the file is missing or damaged.
+    """
+    data = table_bytes(path)
+    try:
+        metadata = pq.read_metadata(pa.BufferReader(data)).metadata or {}
+        return json.loads(metadata.get(TABLE_SOURCES_KEY, b"[]"))
+    except UNREADABLE as error:
+        raise unreadable_table(path, error) from error
+
+
+def table_bytes(path: Path) -> bytes:
+    """Return the bytes of a Parquet file whose digest of itself holds, or raise BrainmriError."""
+    try:
+        data = Path(path).read_bytes()
     except FileNotFoundError:
         raise BrainmriError(f"{path} does not exist: run the stage that makes it first.") from None
-    except (pa.ArrowException, KeyError, OSError) as error:
-        raise BrainmriError(
-            f"{path} is no readable Parquet table ({error}): delete it and run again."
-        ) from error
+    except OSError as error:
+        raise unreadable_table(path, error) from error
+    damage = damage_of(data)
+    if damage:
+        raise unreadable_table(path, damage)
+    return data
+
+
+def unreadable_table(path: Path, reason: Exception | str) -> BrainmriError:
+    """Return the error that says why a table cannot be read, and what to do."""
+    told = (str(reason).strip() or type(reason).__name__).splitlines()[0].rstrip(".:")
+    return BrainmriError(f"{path} is no readable Parquet table ({told}): {AGAIN}")
 
 
 def write_json(document: dict, path: Path, *, inputs: Iterable[Path] = ()) -> None:
@@ -177,11 +235,12 @@ def read_json(path: Path) -> dict:
     Raises
     ------
     BrainmriError
-        If the file is missing or is not JSON.
+        If the file is missing, or is no JSON document that maps names to values.
     """
     document = read_whole_json(path)
-    if isinstance(document, dict):
-        document.pop(CONTENT_KEY, None)
+    if not isinstance(document, dict):
+        raise BrainmriError(f"{path} is no readable JSON document (it holds no mapping): {AGAIN}")
+    document.pop(CONTENT_KEY, None)
     return document
 
 
@@ -191,7 +250,6 @@ def read_whole_json(path: Path) -> dict:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BrainmriError(f"{path} does not exist: run the stage that makes it first.") from None
-    except (OSError, ValueError) as error:
-        raise BrainmriError(
-            f"{path} is no readable JSON document ({error}): delete it and run again."
-        ) from error
+    # Brackets in brackets, thousands deep, are a RecursionError.
+    except (OSError, ValueError, RecursionError) as error:
+        raise BrainmriError(f"{path} is no readable JSON document ({error}): {AGAIN}") from error

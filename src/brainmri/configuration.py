@@ -5,10 +5,11 @@ from copy import deepcopy
 
 from jsonschema import Draft202012Validator, ValidationError, validators
 
-from brainmri.errors import BrainmriError, nearest
+from brainmri.errors import BrainmriError, nearest, shown
 from brainmri.images.box import CropSettings
 from brainmri.images.layout import LayoutSettings
 from brainmri.labels import FOLDER_WORDS
+from brainmri.plain import strange_parts
 from brainmri.selection import selected, unknown_choices
 from brainmri.sources.settings import SourceSettings
 from brainmri.splits.folds import fold_names, with_folds
@@ -48,6 +49,7 @@ def checked(config: dict, schema: dict) -> dict:
     BrainmriError
         With one sentence for each mistake: the key, its place, the nearest valid one.
     """
+    refuse(list(strange_parts(config)))
     config = with_numbers(deepcopy(config), schema, schema)
     spell_out_standard(config)
     errors = sorted(
@@ -121,15 +123,15 @@ def sentence(error: ValidationError) -> str:
         case "additionalProperties":
             known = error.schema.get("properties", {})
             unknown = next(key for key in value if key not in known)
-            return f"{place}: unknown key '{unknown}'. {nearest(unknown, known)}"
+            return f"{place}: unknown key {shown(unknown)}. {nearest(unknown, known)}"
         case "required":
             missing = next(key for key in wish if key not in value)
             return f"{place}: the key '{missing}' is missing."
         case "type":
             names = [wish] if isinstance(wish, str) else wish
-            return f"{place}: {value!r} is no {' or '.join(names)}."
+            return f"{place}: {shown(value)} is no {' or '.join(names)}."
         case "enum":
-            return f"{place}: '{value}' is not allowed. {nearest(value, [str(item) for item in wish])}"
+            return f"{place}: {shown(value)} is not allowed. {nearest(value, [str(item) for item in wish])}"
         case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
             return f"{place}: {value} is impossible; it must be {BOUND_WORDS[error.validator]} {wish}."
         case "minItems" | "minProperties" | "minLength":
@@ -137,9 +139,9 @@ def sentence(error: ValidationError) -> str:
         case "uniqueItems":
             return f"{place}: an entry stands twice."
         case "pattern":
-            return f"{place}: {value!r} is no valid name ({error.schema.get('description', wish)})"
+            return f"{place}: {shown(value)} is no valid name ({error.schema.get('description', wish)})"
         case _:
-            return f"{place}: {error.message}."
+            return f"{place}: {error.message[:300].rstrip('.')}."
 
 
 def fitting_branch(error: ValidationError) -> ValidationError | None:

@@ -12,6 +12,15 @@ class BrainmriError(Exception):
     exit_status = 1
 
 
+def shown(value, most: int = 200) -> str:
+    """Return a value as it stands in a message: on one line, cut off where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of over 4300 digits.
+        text = f"a number of {value.bit_length()} bits"
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def nearest(name: str, known) -> str:
     """Return a sentence that names the known word closest to `name`, or all of them.
 
@@ -28,7 +37,8 @@ def nearest(name: str, known) -> str:
         ``"Did you mean 'adamw'?"`` or ``"Known: adam, adamw, sgd."``; empty where nothing is known.
     """
     known = sorted(known)
-    close = get_close_matches(str(name), known, n=1, cutoff=0.6)
+    # A long text is no slip of the pen, and takes long to compare.
+    close = get_close_matches(str(name)[:100], known, n=1, cutoff=0.6)
     if close:
         return f"Did you mean '{close[0]}'?"
     if 0 < len(known) <= 20:

@@ -2,10 +2,16 @@
 
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
+from sys import float_info
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from brainmri.errors import BrainmriError, nearest
+from brainmri.errors import BrainmriError, nearest, shown
+
+
+def is_number(value) -> bool:
+    """Tell whether a JSON value is a finite number, as a float can hold it."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= float_info.max
 
 
 def settings_from(kind: type, document: dict, where: str = ""):
@@ -27,13 +33,13 @@ def settings_from(kind: type, document: dict, where: str = ""):
         than the field's, or one that the dataclass refuses.
     """
     if not isinstance(document, dict):
-        raise BrainmriError(f"{where or kind.__name__} is {document!r}; allowed: a mapping.")
+        raise BrainmriError(f"{where or kind.__name__} is {shown(document)}; allowed: a mapping.")
     dotted = f"{where}." if where else ""
     known = {item.name: item for item in fields(kind)}
     hints = get_type_hints(kind)
     for key in document:
         if key not in known:
-            raise BrainmriError(f"There is no key '{dotted}{key}'. {nearest(key, known)}")
+            raise BrainmriError(f"There is no key {shown(f'{dotted}{key}')}. {nearest(key, known)}")
     for name, item in known.items():
         if name not in document and item.default is MISSING and item.default_factory is MISSING:
             raise BrainmriError(f"The key '{dotted}{name}' is missing.")
@@ -49,7 +55,7 @@ def value_of(hint, value, where: str):
     if any(fits(alternative, value) for alternative in alternatives):
         return value
     allowed = ", ".join(wording(alternative) for alternative in alternatives)
-    raise BrainmriError(f"{where} is {value!r}; allowed: {allowed}.")
+    raise BrainmriError(f"{where} is {shown(value)}; allowed: {allowed}.")
 
 
 def fits(hint, value) -> bool:

@@ -15,7 +15,7 @@ from brainmri.images.box import CropSettings
 from brainmri.images.decode import decode_gray
 from brainmri.images.decoder_messages import DecoderMessages, decoder_messages, lost_pixels
 from brainmri.images.prepare import prepare_image
-from brainmri.mapping import settings_from
+from brainmri.mapping import is_number, settings_from
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model, predict_logits, weights_path
 from brainmri.progress import progress
@@ -129,11 +129,6 @@ def read_calibration(path: Path, document: dict) -> Calibration:
         raise BrainmriError(f"{path}: referral_confidence is no number: run predict_split again.")
     note = f"Calibrated by {path}: temperature {temperature:.3g}; {note}."
     return Calibration(float(temperature), np.inf if referral is None else float(referral), note)
-
-
-def is_number(value) -> bool:
-    """Tell whether a JSON value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
 def listed_files(paths: list[Path]) -> tuple[list[Path], list[str]]:

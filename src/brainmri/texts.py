@@ -2,6 +2,8 @@
 
 import json
 
+from brainmri.plain import fault_of
+
 JSON_TYPES = {bool: {"boolean"}, int: {"integer", "number"}, float: {"number"}, type(None): {"null"}}
 
 
@@ -50,7 +52,9 @@ def read_text(text: str, branches: list[dict]):
     try:
         # No configuration holds a value that is no finite number.
         value = json.loads(text, parse_constant=lambda word: word)
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets in brackets, thousands deep
+        return text
+    if fault_of(value) is not None:
         return text
     types = set()
     for branch in branches:

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from brainmri.artefacts import write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.box import CropSettings
 from brainmri.images.crop import SCHEMA, crop
@@ -157,3 +158,15 @@ def test_a_pickle_in_a_packed_array_is_not_run(tmp_path):
     with pytest.raises(BrainmriError, match="no whole NumPy array"):
         open_images(tmp_path / "images.npy")
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_changed_pixel_in_the_packed_array_is_noticed(tmp_path):
+    packed, boxes = tmp_path / "images_4.npy", tmp_path / "crops_4.parquet"
+    np.save(packed, np.arange(48, dtype=np.uint8).reshape(3, 4, 4))
+    write_parquet(pd.DataFrame({"row": [0, 1, 2]}), boxes, config={}, inputs=[packed])
+    assert open_images(packed).shape == (3, 4, 4)
+    whole = packed.read_bytes()
+    for damaged in (whole[:-1] + b"\0", whole[:-1], whole + b"\0"):
+        packed.write_bytes(damaged)
+        with pytest.raises(BrainmriError, match=r"images_4\.npy .* run the same command again"):
+            open_images(packed)

@@ -96,7 +96,7 @@ def workflow(tmp_path):
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """Return the small study, run to its end once."""
-    study = Workflow(tmp_path_factory.mktemp("finished") / "with space é", SMALL_STUDY)
+    study = Workflow(tmp_path_factory.mktemp("finished") / "Köpfe und Schnitte" / "数据", SMALL_STUDY)
     done = study.run()
     assert done.returncode == 0, done.stdout + done.stderr
     return study

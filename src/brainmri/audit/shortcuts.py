@@ -30,7 +30,7 @@ def shortcut_counts(inventory: Path, grouped: pd.DataFrame, images: Path | None)
     images
         The packed array of the whole images, from which the head's box is taken; without it, there is none.
     """
-    rows = grouped[["image_id", "group_id"]].merge(read_parquet(inventory), on="image_id", validate="1:1")
+    rows = grouped[["image_id", "group_id"]].merge(read_parquet(inventory, unique="image_id"), on="image_id")
     boxes = None if images is None else head_boxes(open_images(images))
     return metadata_shortcut(rows, boxes, rows["group_id"].to_numpy())
 

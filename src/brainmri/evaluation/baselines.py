@@ -127,10 +127,13 @@ def baselines(
 def described_rows(manifest: Path, inventory: Path) -> pd.DataFrame:
     """Return the training and test images: `part`, `row`, `group_id`, and what the inventory says of each."""
     own = ["image_id", "row", "label", "label_index", "split", "group_id"]
-    listed = read_parquet(manifest, own).rename(columns={"split": "part"})
-    listed = listed[listed["part"].isin(["train", "test"])].astype({"row": int, "label_index": int})
-    files = read_parquet(inventory).drop(columns=["label"])
-    rows = listed.merge(files, on="image_id", how="left", validate="1:1", indicator="found")
+    listed = read_parquet(manifest, own, unique="image_id").rename(columns={"split": "part"})
+    listed = listed[listed["part"].isin(["train", "test"])]
+    if listed.drop(columns=["image_id", "part"]).isna().any(axis=None):
+        raise BrainmriError(f"{manifest} has an image without row, label or group. Run split again.")
+    listed = listed.astype({"row": int, "label_index": int})
+    files = read_parquet(inventory, needed=["image_id", "label"], unique="image_id").drop(columns=["label"])
+    rows = listed.merge(files, on="image_id", how="left", indicator="found")
     if not (rows["found"] == "both").all():
         lost = rows.loc[rows["found"] != "both", "image_id"].iloc[0]
         raise BrainmriError(f"{inventory} does not list '{lost}', and {manifest} does. Run split again.")

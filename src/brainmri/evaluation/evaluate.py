@@ -23,6 +23,7 @@ from brainmri.evaluation.probabilities import brier_scores, log_losses, softmax
 from brainmri.evaluation.scores import class_scores, overall_scores
 from brainmri.evaluation.selective import confidence_entries, referral_entries
 from brainmri.intervals import LEVEL
+from brainmri.mapping import is_number
 
 LOSSES = ("log_loss", "brier")
 METHOD = (
@@ -79,8 +80,10 @@ def evaluate(
     if not len(parts["test"].truth):
         raise BrainmriError(f"{predictions} has no test image: nothing can be said of the model.")
     fitted = read_json(calibration)
-    if not isinstance(fitted.get("temperature"), float | int):
-        raise BrainmriError(f"{calibration} has no temperature: run predict_split again.")
+    if not is_number(fitted.get("temperature")) or fitted["temperature"] <= 0:
+        raise BrainmriError(f"{calibration} has no temperature over 0: run predict_split again.")
+    if not (fitted.get("referral_confidence") is None or is_number(fitted["referral_confidence"])):
+        raise BrainmriError(f"{calibration}: referral_confidence is no number: run predict_split again.")
     document = {
         "identity": {"dataset": dataset, "split": split, "protocol": protocol, "model": model, "seed": seed},
         "intervals": {"level": LEVEL, "resamples": resamples, "method": METHOD},

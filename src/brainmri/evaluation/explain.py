@@ -16,7 +16,7 @@ from brainmri.evaluation.saliency_checks import head_mask
 from brainmri.images.box import CropSettings
 from brainmri.images.store import open_images
 from brainmri.intervals import LEVEL
-from brainmri.mapping import settings_from
+from brainmri.mapping import is_number, settings_from
 from brainmri.models.device import resolve_device
 from brainmri.models.grad_cam import FeatureLayer, feature_layer
 from brainmri.models.saved import load_model, predict_logits
@@ -123,7 +123,7 @@ def checked_calibration(path: Path, document: dict) -> dict:
     """Return a ``calibration.json`` that is of this model."""
     fitted = read_json(path)
     temperature = fitted.get("temperature")
-    if isinstance(temperature, bool) or not isinstance(temperature, float | int) or not temperature > 0:
+    if not is_number(temperature) or temperature <= 0:
         raise BrainmriError(f"{path} has no temperature over 0: run predict_split again.")
     if fitted.get("weights_sha256") not in (None, document.get("weights_sha256")):
         raise BrainmriError(f"{path} belongs to another model: run predict_split again.")

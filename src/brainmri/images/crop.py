@@ -71,7 +71,9 @@ def crop(
         boxes = pack(raw, paths, file, size, settings, workers)
     frame = pd.DataFrame(boxes, columns=["left", "top", "right", "bottom", "area_fraction", "fallback"])
     frame = pd.concat([rows, frame], axis=1)
-    write_parquet(frame, crops, config={"size": size, **asdict(settings)}, inputs=[inventory], schema=SCHEMA)
+    # With the array's digest, by which `open_images` notices damage.
+    inputs, config = [inventory, images], {"size": size, **asdict(settings)}
+    write_parquet(frame, crops, config=config, inputs=inputs, schema=SCHEMA)
     rejected = int(frame["fallback"].sum())
     print(f"crop: {len(frame)} images of {size} x {size}, {rejected} of them whole, their crop rejected")
 

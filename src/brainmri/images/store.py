@@ -5,7 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from brainmri.artefacts import file_digest, sources_of
 from brainmri.errors import BrainmriError
+
+# A larger array is not read whole only to be looked at: seconds where a stage needs a few of its images.
+HASHED_BYTES = 1 << 30
+# What a header that makes no sense can raise on the way to an array.
+UNREADABLE = (ValueError, TypeError, EOFError, OSError, OverflowError, MemoryError, SyntaxError, KeyError)
 
 
 def stored_rows(inventory: pd.DataFrame) -> pd.DataFrame:
@@ -26,7 +32,11 @@ def stored_rows(inventory: pd.DataFrame) -> pd.DataFrame:
 
 
 def open_images(path: Path) -> np.ndarray:
-    """Open a packed array of images without reading it.
+    """Open a packed array of images, as a whole and unchanged one.
+
+    Its size must be what its header says. Up to `HASHED_BYTES`, its digest must be the one that the table of
+    boxes beside it holds, which the stage `crop` writes with it; where there is no such table, or the array
+    is larger, the digest is left to the report.
 
     Parameters
     ----------
@@ -41,15 +51,16 @@ def open_images(path: Path) -> np.ndarray:
     Raises
     ------
     BrainmriError
-        If the file is missing, cut off, or holds anything but square 8-bit images.
+        If the file is missing, cut off, changed, or holds anything but square 8-bit images.
     """
-    advice = "Delete it and run the stage crop again."
+    advice = "Delete it and run the same command again, or the stage crop."
     try:
         images = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise BrainmriError(f"{path} does not exist: run the stage crop first.") from None
-    except (ValueError, EOFError, OSError) as error:
-        raise BrainmriError(f"{path} is no whole NumPy array ({error}). {advice}") from error
+    except UNREADABLE as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+        raise BrainmriError(f"{path} is no whole NumPy array ({reason}). {advice}") from error
     if not isinstance(images, np.memmap):
         raise BrainmriError(f"{path} is an archive of arrays, not one array. {advice}")
     if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1] != images.shape[2]:
@@ -57,4 +68,25 @@ def open_images(path: Path) -> np.ndarray:
             f"{path} holds {images.dtype} of shape {images.shape}; uint8 of shape (N, size, size) is wanted. "
             f"{advice}"
         )
+    size = Path(path).stat().st_size
+    if images.offset + images.nbytes != size or not images.flags.c_contiguous:
+        raise BrainmriError(
+            f"{path} holds {size} bytes where its header says {images.offset + images.nbytes}, or not in C "
+            f"order. {advice}"
+        )
+    if size <= HASHED_BYTES:
+        check_digest(Path(path), advice)
     return images
+
+
+def check_digest(path: Path, advice: str) -> None:
+    """Raise where a packed array is not the one that the table beside it was written with."""
+    boxes = boxes_beside(path)
+    known = {digest for name, digest in sources_of(boxes) if name == path.name} if boxes.is_file() else set()
+    if known and file_digest(path) not in known:
+        raise BrainmriError(f"{path} is not the array that {boxes} was written with. {advice}")
+
+
+def boxes_beside(path: Path) -> Path:
+    """Return where the table of boxes of a packed array lies: ``crops_64.parquet`` for ``images_64.npy``."""
+    return path.with_name(path.stem.replace("images_", "crops_") + ".parquet")

@@ -11,7 +11,7 @@ import torch
 from brainmri import __version__
 from brainmri.artefacts import file_digest, read_json, write_json, written_atomically
 from brainmri.errors import BrainmriError
-from brainmri.mapping import settings_from
+from brainmri.mapping import is_number, settings_from
 from brainmri.models.build import build_model
 from brainmri.models.classifier import Classifier
 from brainmri.models.device import resolve_device
@@ -136,13 +136,12 @@ def checked_document(document: dict, metadata: Path) -> tuple[Design, float, flo
     if (
         not isinstance(classes, list)
         or not 1 <= len(classes) <= 10_000
-        or not all(isinstance(name, str) for name in classes)
+        or not all(isinstance(name, str) and is_class_name(name) for name in classes)
         or len(set(classes)) != len(classes)
     ):
-        raise BrainmriError(f"{advice}: 'classes' is no list of distinct names.")
+        raise BrainmriError(f"{advice}: 'classes' is no list of distinct, printable names.")
     for key in ("mean", "std"):
-        value = document[key]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        if not is_number(document[key]):
             raise BrainmriError(f"{advice}: '{key}' is no number.")
     if document["std"] <= 0:
         raise BrainmriError(f"{advice}: 'std' is not above 0.")
@@ -157,6 +156,11 @@ def checked_document(document: dict, metadata: Path) -> tuple[Design, float, flo
     if (design.architecture, design.image_size) != (document["architecture"], document["image_size"]):
         raise BrainmriError(f"{advice}: architecture and image_size differ from those in its recipe.")
     return design, float(document["mean"]), float(document["std"])
+
+
+def is_class_name(name: str) -> bool:
+    """Tell whether a class can be named on a terminal, in a column and in a file's name."""
+    return 0 < len(name) <= 200 and name.isprintable() and not {"/", "\\"} & set(name)
 
 
 def check_shapes(design: Design, class_count: int, state: dict, path: Path) -> None:

@@ -6,7 +6,7 @@ Light on purpose (no torch): a configuration is checked without building a netwo
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, shown
 from brainmri.models.architectures import REFERENCE_CNN, check_architecture
 
 # Far above any sensible network, far below what would exhaust the memory by a typing mistake.
@@ -38,7 +38,7 @@ def require(condition: bool, key: str, value, allowed: str) -> None:
         ``"head.dropout is 1.5; allowed: 0 up to, not including, 1."``
     """
     if not condition:
-        raise BrainmriError(f"{key} is {value!r}; allowed: {allowed}.")
+        raise BrainmriError(f"{key} is {shown(value)}; allowed: {allowed}.")
 
 
 @dataclass(frozen=True)

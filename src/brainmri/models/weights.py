@@ -1,11 +1,9 @@
 """Weights from files: read safely, matched key by key and shape by shape."""
 
-import pickle
 from pathlib import Path
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from brainmri.errors import BrainmriError
@@ -36,7 +34,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
+    # On damaged pickles torch's own reader raises nearly anything, from IndexError to AssertionError.
+    except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise BrainmriError(f"{path} is no readable weights file ({reason}): fetch it again.") from error
     for wrapper in ("state_dict", "model"):

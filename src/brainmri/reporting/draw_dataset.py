@@ -62,11 +62,14 @@ def draw_dataset(
     BrainmriError
         If the tables do not belong together, or hold no image.
     """
-    table = read_parquet(crops).merge(read_parquet(inventory), on="image_id", how="left", validate="1:1")
+    boxes = ["row", "left", "top", "right", "bottom", "area_fraction", "fallback"]
+    kept = read_parquet(crops, needed=["image_id", *boxes], unique="image_id")
+    known = read_parquet(inventory, needed=["image_id", "path", "label"], unique="image_id")
+    table = kept.merge(known, on="image_id", how="left")
     packed = open_images(images)
     if table.empty:
         raise BrainmriError(f"{crops} holds no image: see the reasons in {inventory}.")
-    if int(table["row"].max()) >= len(packed):
+    if table[["path", *boxes]].isna().any(axis=None) or not table["row"].between(0, len(packed) - 1).all():
         raise BrainmriError(f"{crops} and {images} do not belong together: run the stage `crop` again.")
     table["label"] = table["label"].astype(object).where(table["label"].notna(), None)
     generator = np.random.default_rng(seed)

@@ -83,15 +83,16 @@ def draw_model(
     matrix = test.get("confusion_matrix")
     if not matrix:
         raise BrainmriError(f"{metrics} has no confusion matrix of the test part: run `evaluate` again.")
-    table = read_parquet(predictions)
-    rows = read_parquet(manifest, columns=["image_id", "row"])
-    table = table[table["split"] == "test"].merge(rows, on="image_id", how="left", validate="1:1")
-    if table["row"].isna().any():
+    judged = ["image_id", "split", "label", "predicted", "confidence"]
+    table = read_parquet(predictions, needed=judged, unique="image_id")
+    rows = read_parquet(manifest, columns=["image_id", "row"], unique="image_id")
+    table = table[table["split"] == "test"].merge(rows, on="image_id", how="left")
+    packed = open_images(images)
+    if not table["row"].between(0, len(packed) - 1).all():
         raise BrainmriError(
             f"{predictions} and {manifest} do not belong together: run `predict_split` again."
         )
     table["row"] = table["row"].astype("int64")
-    packed = open_images(images)
     kept = read_json(metadata).get("best_epoch") if metadata else None
     with figure_style():
         save_figure(curves_figure(title, read_parquet(history), kept), curves)

@@ -1,6 +1,5 @@
 """Whether artefacts are what brainmri wrote and were made from one another, by the digests they hold."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,19 +12,18 @@ import pyarrow.parquet as pq
 from brainmri.artefacts import (
     CONTENT_KEY,
     SOURCES_KEY,
-    TABLE_CONTENT_KEY,
     TABLE_SOURCES_KEY,
     digest_of,
     file_digest,
     read_whole_json,
 )
 from brainmri.errors import BrainmriError
+from brainmri.seals import seal_of
 from brainmri.study import Run, Study
 
 # What a model's documents call the digests of its files.
 OWN_KEYS = {"manifest_sha256": "manifest.parquet", "weights_sha256": "model.safetensors"}
 SEALED = (".json", ".parquet")
-FOOTER_END = 8  # bytes: its length, and the signature
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Sealed:
     Parameters
     ----------
     path
-        A `.json` or `.parquet` file.
+        A `.json` or `.parquet` file, or a packed array, which says nothing of itself.
     """
 
     path: Path
@@ -47,6 +45,8 @@ class Sealed:
 
     @cached_property
     def _facts(self) -> tuple[str | None, str | None, list]:
+        if self.path.suffix == ".npy":
+            return "", "", []
         return facts_of_document(self.path) if self.path.suffix == ".json" else facts_of_table(self.path)
 
     @property
@@ -81,22 +81,23 @@ def facts_of_document(path: Path) -> tuple[str | None, str | None, list]:
 def facts_of_table(path: Path) -> tuple[str | None, str | None, list]:
     """Return the digest that a table holds of its content, the one it has, and those of its sources."""
     try:
-        metadata = pq.read_metadata(path).metadata or {}
+        data = path.read_bytes()
+        kept, found = seal_of(data)
+        if kept != found:
+            return kept, found, []  # what it says of its sources may be changed as well
+        metadata = pq.read_metadata(pa.BufferReader(data)).metadata or {}
+        sources = json.loads(metadata.get(TABLE_SOURCES_KEY, b"[]"))
     except FileNotFoundError:
         raise BrainmriError(f"{path} does not exist: run the stage that makes it first.") from None
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise BrainmriError(
             f"{path} is no readable Parquet table ({error}): delete it and run again."
         ) from error
-    kept = metadata.get(TABLE_CONTENT_KEY, b"").decode()
-    if not kept:
+    if kept is None:
         # Another program keeps some of what brainmri writes, or nothing; an earlier version knew no sources.
         is_old = b"brainmri.version" in metadata and TABLE_SOURCES_KEY not in metadata
         return None if is_old else "", None, []
-    content = memoryview(path.read_bytes())
-    footer = FOOTER_END + int.from_bytes(content[-FOOTER_END:-4], "little")
-    found = hashlib.sha256(content[:-footer]).hexdigest()
-    return kept, found, json.loads(metadata.get(TABLE_SOURCES_KEY, b"[]"))
+    return kept, found, sources
 
 
 @dataclass
@@ -193,8 +194,10 @@ def data_derivations(study: Study, dataset: str) -> list[tuple[Path, Path]]:
     folder, members = study.data_folder(dataset), study.members_of(dataset)
     inventory, audit = folder / "inventory.parquet", folder / "audit.json"
     tables = [folder / f"{name}.parquet" for name in ("duplicates", "groups", "rejected")]
-    crops = folder / f"crops_{max(study.image_sizes())}.parquet"
-    pairs = [(audit, source) for source in (inventory, *tables[:2])] + [(crops, inventory)]
+    pairs = [(audit, source) for source in (inventory, *tables[:2])]
+    for size in study.image_sizes():
+        crops = folder / f"crops_{size}.parquet"
+        pairs += [(crops, inventory), (crops, folder / f"images_{size}.npy")]
     if not members:
         return [*pairs, (inventory, folder / "checksums.parquet"), *[(table, inventory) for table in tables]]
     sources = [

@@ -238,12 +238,14 @@ def staging_folder(raw: Path) -> Iterator[Path]:
         staging.mkdir()
     except OSError as error:
         raise BrainmriError(
-            f"Cannot write in {raw.parent} ({error.strerror}): mend its permissions."
+            f"Cannot write in {raw.parent}: {error.strerror}. Free space or mend permissions, then run again."
         ) from None
     try:
         yield staging
     except OSError as error:
-        raise BrainmriError(f"Cannot write {raw}: {error.strerror or error}.") from error
+        raise BrainmriError(
+            f"Cannot write {raw}: {error.strerror or error}. Free space or mend permissions, then run again."
+        ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

@@ -103,7 +103,7 @@ def phantom(
         output.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".tmp", dir=output.parent))
     except OSError as error:
-        raise BrainmriError(f"Cannot write beside {output}: {error.strerror or error}.") from error
+        raise unwritable(f"beside {output}", error) from error
     try:
         rows = _write_all(temporary, settings, workers)
         # Imported late: every worker imports this module, and none needs the table libraries.
@@ -113,9 +113,16 @@ def phantom(
         temporary.chmod(0o755)
         temporary.replace(output)
     except OSError as error:
-        raise BrainmriError(f"Cannot write {output}: {error.strerror or error}.") from error
+        raise unwritable(str(output), error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def unwritable(place: str, error: OSError) -> BrainmriError:
+    """Return the error that says where nothing can be written, and what to do."""
+    return BrainmriError(
+        f"Cannot write {place}: {error.strerror or error}. Free space or mend permissions, then run again."
+    )
 
 
 def _write_all(root: Path, settings: PhantomSettings, workers: int) -> list[dict]:

@@ -63,12 +63,13 @@ def locked(checkpoint: Path, target: Path) -> Iterator[None]:
         if descriptor is None:
             raise busy(path, target)
     except OSError as error:
-        raise BrainmriError(
-            f"Cannot lock {path}: {error.strerror}. Mend permissions, or free space."
-        ) from error
+        raise unwritable(path, error) from error
     try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, mine, 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, mine, 0)
+        except OSError as error:
+            raise unwritable(path, error) from error
         with beating(path, mine):
             yield
     finally:
@@ -77,6 +78,13 @@ def locked(checkpoint: Path, target: Path) -> Iterator[None]:
             if path.read_bytes() == mine:
                 path.unlink()
         os.close(descriptor)
+
+
+def unwritable(path: Path, error: OSError) -> BrainmriError:
+    """Return the error that says that a lock cannot be written, and what to do."""
+    return BrainmriError(
+        f"Cannot lock {path}: {error.strerror or error}. Free space or mend permissions, then run again."
+    )
 
 
 def acquired(path: Path, patience: float = 0.0) -> int | None:
