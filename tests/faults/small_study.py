@@ -18,6 +18,7 @@ from brainmri.images.inventory import inventory
 from brainmri.images.layout import LayoutSettings
 from brainmri.reporting.draw_audit import draw_audit
 from brainmri.reporting.draw_comparison import draw_comparison
+from brainmri.reporting.draw_curves import draw_curves
 from brainmri.reporting.draw_dataset import draw_dataset
 from brainmri.reporting.draw_explain import draw_explain
 from brainmri.reporting.draw_model import draw_model
@@ -191,7 +192,7 @@ def result_stages(study: Study, root: Path) -> list[Stage]:
         Stage(
             "evaluate",
             predicted | calibrated,
-            {"output": run.folder / "metrics.json"},
+            {"output": run.folder / "metrics.json", "curves": run.folder / "curves.parquet"},
             partial(evaluate, **identity, model="cnn", seed=0, resamples=100),
         ),
         Stage(
@@ -225,7 +226,7 @@ def result_stages(study: Study, root: Path) -> list[Stage]:
                 "baselines": [folder / "baselines.parquet"],
             },
             {"output": study.folder / "comparison.parquet"}
-            | {name: study.folder / f"{name}.parquet" for name in ("pairs", "leakage")},
+            | {name: study.folder / f"{name}.parquet" for name in ("pairs", "leakage", "external")},
             partial(compare, resamples=100),
         ),
     ]
@@ -285,8 +286,17 @@ def figure_stages(study: Study) -> list[Stage]:
             | {"metrics": run.folder / "metrics.json", "images": images, "manifest": manifest}
             | {"metadata": run.folder / "model.json"},
             {"curves": run.figures / "curves.svg", "confusion_matrix": run.figures / "confusion_matrix.svg"}
-            | {"gallery": run.figures / "gallery.png"},
+            | {"gallery": run.figures / "gallery.png", "gallery_table": run.figures / "gallery.parquet"},
             partial(draw_model, "phantom", "grouped", "cnn", 0),
+        ),
+        Stage(
+            "draw_curves",
+            {"curves": run.folder / "curves.parquet", "metrics": run.folder / "metrics.json"},
+            {
+                name: run.figures / f"{name}.svg"
+                for name in ("roc", "precision_recall", "reliability", "risk_coverage", "decision")
+            },
+            partial(draw_curves, "phantom", "grouped", "cnn", 0),
         ),
         Stage(
             "draw_explain",

@@ -70,6 +70,15 @@ def test_plateau_can_watch_a_score_that_rises():
         assert schedule.reductions == reductions
 
 
+def test_plateau_can_watch_the_training_part():
+    schedule = Schedule(ScheduleSettings(name="plateau", monitor="train_loss", patience=0, factor=0.5), [0.1])
+    run = Run(SimpleNamespace(), None, optimizer(), None, epochs=2, steps=1)
+    for train_loss, val_loss, reductions in ((0.5, 0.1, 0), (0.4, 0.2, 0), (0.4, 0.1, 1)):
+        run.scores = {"train_loss": train_loss, "val_loss": val_loss}
+        schedule.on_epoch_end(run)
+        assert schedule.reductions == reductions
+
+
 def test_cosine_falls_from_the_base_to_the_minimum():
     wanted = ScheduleSettings(name="cosine", minimum_learning_rate=0.01)
     assert rate_at(wanted, 0.1, 0, 10) == 0.1

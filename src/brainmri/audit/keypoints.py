@@ -1,5 +1,6 @@
 """Local features of the images of a set: where they lie, and what surrounds them."""
 
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from brainmri.errors import BrainmriError
 from brainmri.sources.parallel import in_parallel
 
 # Pixels a side in which features are sought; SIFT doubles the image itself.
@@ -29,14 +31,28 @@ class Keypoints:
         N.
     folder
         Where the file lies while it is needed: 33 KB an image.
+
+    Raises
+    ------
+    BrainmriError
+        If there is no room for the file.
     """
 
     def __init__(self, count: int, folder: Path | None = None):
         kind = np.dtype([("place", np.float32, 2), ("descriptor", np.uint8, DESCRIPTOR)])
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (lives as long as the object)
-        self._stored = np.memmap(self._file, kind, "w+", shape=(max(count, 1), FEATURES))
+        shape = (max(count, 1), FEATURES)
+        try:
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (lives as long as the object)
+            # Room is taken at once: a write to mapped memory that finds none would end the process.
+            os.posix_fallocate(self._file.fileno(), 0, shape[0] * shape[1] * kind.itemsize)
+        except OSError as error:
+            raise BrainmriError(
+                f"Cannot keep the features of {count} images in {folder or tempfile.gettempdir()}: "
+                f"{error.strerror or error}. Free space or mend permissions, then run again."
+            ) from error
+        self._stored = np.memmap(self._file, kind, "r+", shape=shape)
         self._found = np.zeros(count, np.int32)
 
     def put(self, row: int, places: np.ndarray, descriptors: np.ndarray) -> None:

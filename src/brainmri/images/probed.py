@@ -11,6 +11,7 @@ What is blanked is zero, the ground of every MRI, and it is blanked in the packe
 a CPU or a GPU, to train or to test, sees the same, and no rotation can pull anything back in.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def write_blanked(images: np.ndarray, rows: np.ndarray, kept: np.ndarray, path: 
     images : array of uint8, shape (N, S, S)
         The packed images.
     rows : array of int64
-        Which of them are wanted; the others stay empty, which costs no room on disk.
+        Which of them are wanted; the others stay empty.
     kept : array of bool, shape (S, S)
         The pixels that are left.
     path
@@ -75,6 +76,9 @@ def write_blanked(images: np.ndarray, rows: np.ndarray, kept: np.ndarray, path: 
     """
     with written_atomically(path) as temporary:
         altered = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=images.shape)
+        # Room is taken at once: a write to mapped memory that finds none would end the process.
+        with temporary.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
         ordered = np.sort(rows)
         for start in range(0, len(ordered), CHUNK):
             chunk = ordered[start : start + CHUNK]

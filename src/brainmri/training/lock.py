@@ -73,9 +73,9 @@ def locked(checkpoint: Path, target: Path) -> Iterator[None]:
         with beating(path, mine):
             yield
     finally:
-        # Who was silent for too long may have lost the lock to another node.
+        # Who was silent for too long may have lost the lock to another node. Empty: nothing could be written.
         with suppress(OSError):
-            if path.read_bytes() == mine:
+            if path.read_bytes() in (mine, b""):
                 path.unlink()
         os.close(descriptor)
 

@@ -72,7 +72,7 @@ class ScheduleSettings:
     minimum_learning_rate
         No rate falls below it (warm-up apart).
     monitor
-        What `plateau` watches.
+        What `plateau` watches: a score of validation, or `train_loss`.
     """
 
     name: Literal["constant", "step", "plateau", "cosine"] = "constant"
@@ -81,7 +81,7 @@ class ScheduleSettings:
     patience: int = 5
     warmup_epochs: float = 0.0
     minimum_learning_rate: float = 0.0
-    monitor: Monitor = "val_loss"
+    monitor: Literal["val_loss", "val_accuracy", "val_macro_f1", "train_loss"] = "val_loss"
 
     def __post_init__(self):
         names = ("constant", "step", "plateau", "cosine")
@@ -92,7 +92,7 @@ class ScheduleSettings:
         require(self.warmup_epochs >= 0, "schedule.warmup_epochs", self.warmup_epochs, "0 or more")
         lowest = self.minimum_learning_rate
         require(lowest >= 0, "schedule.minimum_learning_rate", lowest, "0 or more")
-        check_monitor("schedule.monitor", self.monitor)
+        check_monitor("schedule.monitor", self.monitor, "train_loss")
 
 
 @dataclass(frozen=True)
