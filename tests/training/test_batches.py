@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from conftest import blobs
+from blob_images import blobs
 
 from brainmri.models.classifier import Classifier
 from brainmri.training import image_sources

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import BIN, ROOT, SMALL_STUDY
+from phantom_study import BIN, ROOT, SMALL_STUDY
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dvc")]
 

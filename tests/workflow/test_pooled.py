@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, SMALL_STUDY
+from phantom_study import ROOT, SMALL_STUDY
 
 from brainmri.sources.phantom import phantom
 

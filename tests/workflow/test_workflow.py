@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, SECRETS, SMALL_STUDY
+from phantom_study import ROOT, SECRETS, SMALL_STUDY
 
 from brainmri.artefacts import file_digest
 from brainmri.images.store import open_images
