@@ -27,7 +27,7 @@ run: $(INSTALLED)
 	@echo "The report: results/quickstart/report/index.html"
 
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
+	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow

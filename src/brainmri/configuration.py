@@ -18,6 +18,8 @@ from brainmri.texts import with_numbers
 from brainmri.training.recipe import recipe_from
 from brainmri.training.standard import with_standard
 
+# Mistakes told at once, and characters of them.
+MOST_TOLD, LONGEST_TOLD = 20, 1200
 # These folders of the results belong to no data set, split or model.
 RESERVED_NAMES = ("report", "figures", "logs", "probes")
 BOUND_WORDS = {
@@ -66,9 +68,17 @@ def checked(config: dict, schema: dict) -> dict:
 
 
 def refuse(mistakes: list[str]) -> None:
-    """Raise BrainmriError with all mistakes, if there are any."""
-    if mistakes:
-        raise BrainmriError("the configuration is at fault:\n  " + "\n  ".join(dict.fromkeys(mistakes)))
+    """Raise BrainmriError with the mistakes, if there are any: as many as a person reads at once."""
+    told = list(dict.fromkeys(mistakes))
+    if told:
+        shown = [told[0]]
+        for mistake in told[1:MOST_TOLD]:
+            if sum(map(len, shown)) + len(mistake) > LONGEST_TOLD:
+                break
+            shown.append(mistake)
+        if len(shown) < len(told):
+            shown.append(f"and {len(told) - len(shown)} more.")
+        raise BrainmriError("the configuration is at fault:\n  " + "\n  ".join(shown))
 
 
 def spell_out_standard(config: dict) -> None:

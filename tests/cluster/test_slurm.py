@@ -9,7 +9,7 @@ from faulty_run import COMPARED, EPOCHS
 from brainmri.artefacts import file_digest
 
 # One worker runs all of these, so that there is one cluster and one run.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.slow
 
 
 def test_the_study_ends_well_whatever_happened(faulty_run):

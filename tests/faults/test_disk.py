@@ -25,7 +25,6 @@ READ_ONLY = [
     "draw_quality",
     "report",
 ]
-pytestmark = pytest.mark.xdist_group("faults")
 
 
 @pytest.fixture(scope="module")

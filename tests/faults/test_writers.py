@@ -11,7 +11,6 @@ from small_study import SPLIT as SPLIT_SETTINGS
 
 from brainmri.artefacts import file_digest, read_parquet, written_atomically
 
-pytestmark = pytest.mark.xdist_group("faults")
 # Processes, and threads of each: a hundred in all.
 PROCESSES, THREADS = 4, 25
 SPLIT = """

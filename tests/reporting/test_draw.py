@@ -138,7 +138,7 @@ def test_a_comparison_without_intervals_is_drawn(study, tmp_path):
 
 def test_figures_carry_no_date_and_fit_a_phone(study):
     figures = [path for path in sorted((study.folder / "figures").rglob("*.*")) if path.suffix != ".parquet"]
-    assert len(figures) == 3 + 6 + 2 + 2 + 4 * 8 + 1
+    assert len(figures) == 3 + 6 + 2 + 2 + 2 + 4 * 8 + 1
     for path in figures:
         if path.suffix == ".svg":
             text = path.read_text()

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from phantom_study import BIN, ROOT, SMALL_STUDY
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dvc")]
+pytestmark = pytest.mark.slow
 
 
 def run(clone: Path, *command: str) -> str:

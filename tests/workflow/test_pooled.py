@@ -11,7 +11,7 @@ from phantom_study import ROOT, SMALL_STUDY
 
 from brainmri.sources.phantom import phantom
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pooled")]
+pytestmark = pytest.mark.slow
 
 
 def two_sets(folder: Path) -> dict[str, Path]:

@@ -12,7 +12,7 @@ from phantom_study import ROOT
 from brainmri.jobs import jobs_of
 from brainmri.status import configured
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("reference")]
+pytestmark = pytest.mark.slow
 
 REFERENCES = sorted((ROOT / "config/reference").glob("*.yaml"))
 STUDIES = [*REFERENCES, ROOT / "config/kaggle.yaml"]
