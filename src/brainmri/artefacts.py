@@ -131,7 +131,10 @@ def write_parquet(
 
 
 def read_parquet(
-    path: Path, columns: list[str] | None = None, needed: Iterable[str] = (), unique: str | None = None
+    path: Path,
+    columns: list[str] | None = None,
+    needed: Iterable[str] = (),
+    unique: str | list[str] | None = None,
 ) -> pd.DataFrame:
     """Read a table, or say in a sentence why it cannot be read.
 
@@ -144,7 +147,7 @@ def read_parquet(
     needed
         Columns that must be there where all are read.
     unique
-        A column in which no value may stand twice.
+        A column in which no value may stand twice; several that no two rows may share together.
 
     Raises
     ------
@@ -161,7 +164,8 @@ def read_parquet(
         frame = table.to_pandas()
         if unique is not None and frame[unique].duplicated().any():
             twice = frame.loc[frame[unique].duplicated(), unique].iloc[0]
-            raise BrainmriError(f"{path} lists {shown(twice)} twice: {AGAIN}")
+            told = shown(twice if isinstance(unique, str) else ", ".join(map(str, twice)))
+            raise BrainmriError(f"{path} lists {told} twice: {AGAIN}")
         return frame
     except UNREADABLE as error:
         raise unreadable_table(path, error) from error

@@ -21,12 +21,12 @@ WHOLE_NUMBERS = {
 NUMBERS = {
     "area_fraction", "similarity", "grain", "weakest_link", "confidence", "train_loss", "val_loss",
     "train_accuracy", "val_accuracy", "val_macro_f1", "learning_rate", "seconds", "images_per_second",
-    "insertion", "deletion", "lesion_area",
+    "insertion", "deletion", "lesion_area", "x", "y", "value", "low", "high",
 }  # fmt: skip
 TRUTH_VALUES = {"fallback", "label_conflict"}
 NUMBER_STARTS = ("logit_", "prob_", "accuracy", "macro_")
 # What names an image, or places it, is known of each row.
-NEVER_NULL = {"image_id", "image_id_a", "image_id_b", "path", "split", "part", "status"}
+NEVER_NULL = {"image_id", "image_id_a", "image_id_b", "path", "dataset", "split", "part", "status"}
 
 
 def mismatch_of(table: pa.Table, needed: Iterable[str]) -> str | None:

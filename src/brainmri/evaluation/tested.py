@@ -91,7 +91,8 @@ def read_tested(metrics: list[Path], predictions: list[Path], baselines: list[Pa
         tables.setdefault(place, {})[identity["model"], identity["seed"]] = path, table
     beside = {}
     for path in baselines:
-        for place, table in read_parquet(path).groupby(["dataset", "split"]):
+        told = read_parquet(path, ["dataset", "split", "baseline", "image_id", "predicted"])
+        for place, table in told.groupby(["dataset", "split"]):
             beside[place] = path, table
     return [joined(identities[place], own, beside.get(place)) for place, own in sorted(tables.items())]
 

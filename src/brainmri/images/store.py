@@ -1,6 +1,7 @@
 """The packed store: every image of a data set in one memory-mapped array."""
 
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,17 @@ from brainmri.errors import BrainmriError
 # A larger array is not read whole only to be looked at: seconds where a stage needs a few of its images.
 HASHED_BYTES = 1 << 30
 # What a header that makes no sense can raise on the way to an array.
-UNREADABLE = (ValueError, TypeError, EOFError, OSError, OverflowError, MemoryError, SyntaxError, KeyError)
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    EOFError,
+    OSError,
+    OverflowError,
+    MemoryError,
+    SyntaxError,
+    KeyError,
+    TokenError,
+)
 
 
 def stored_rows(inventory: pd.DataFrame) -> pd.DataFrame:

@@ -45,7 +45,8 @@ def draw_explain(
     BrainmriError
         If a file is missing, or the two do not belong together.
     """
-    rows, packed = read_parquet(table), open_images(images)
+    rows = read_parquet(table, needed=["row", "image_id", "method"], unique=["image_id", "method"])
+    packed = open_images(images)
     if not rows["row"].between(0, len(packed) - 1).all():
         raise BrainmriError(f"{table} names images beyond those of {images}: run `explain` again.")
     title = f"{model} on {dataset}, split {split}, seed {seed}"
