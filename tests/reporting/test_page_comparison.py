@@ -12,8 +12,9 @@ def run_of(split: str, model: str, test: float, val: float, seed: int = 0) -> di
     return run | {"test": {"accuracy": entry, "macro_f1": entry}, "val": {"macro_f1": {"value": val}}}
 
 
-def split_of(name: str, free: bool) -> dict:
-    return {"dataset": "set", "name": name, "protocol": name, "leakage": {"free": free}}
+def split_of(name: str, free: bool, untested: tuple[str, ...] = ()) -> dict:
+    split = {"dataset": "set", "name": name, "protocol": name, "leakage": {"free": free}}
+    return split | {"classes_without_test": list(untested)}
 
 
 SPLITS = [split_of("random", False), split_of("grouped", True)]
@@ -36,6 +37,19 @@ def test_the_leak_free_split_comes_first_and_the_others_tell_their_distance_from
     grouped, random = table["rows"][0]["cells"]
     assert grouped["accuracy_difference"] is None
     assert random["accuracy_difference"] == pytest.approx(0.12)
+
+
+def test_a_test_part_of_all_classes_comes_before_one_that_lacks_some():
+    splits = [split_of("published_clean", True, ("no_tumor",)), *SPLITS]
+    table = table_of([run_of("published_clean", "a", 0.3, 0.9), *RUNS], splits)
+    assert [column["name"] for column in table["columns"]] == ["grouped", "published_clean", "random"]
+    assert table["base"] == "grouped"
+
+
+def test_of_two_leak_free_test_parts_the_larger_comes_first():
+    small = run_of("published_clean", "a", 0.3, 0.9) | {"images": 20}
+    table = table_of([small, *RUNS], [split_of("published_clean", True), *SPLITS])
+    assert table["base"] == "grouped"
 
 
 def test_the_best_model_is_chosen_on_validation_and_told_on_test():
