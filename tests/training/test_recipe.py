@@ -36,7 +36,7 @@ def test_standard_augmentation_is_what_the_documentation_says():
         ({"optimizer": {"momentum": 1.0}}, "optimizer.momentum"),
         ({"schedule": {"name": "cosin"}}, "schedule.name is 'cosin'; allowed"),
         ({"schedule": {"factor": 0}}, "schedule.factor"),
-        ({"schedule": {"monitor": "train_loss"}}, "schedule.monitor"),
+        ({"schedule": {"monitor": "train_accuracy"}}, "schedule.monitor"),
         ({"early_stopping": {"patience": 0}}, "early_stopping.patience"),
         ({"early_stopping": True}, "early_stopping is True; allowed: a mapping, null"),
         ({"checkpoint": {"monitor": "best"}}, "checkpoint.monitor"),
