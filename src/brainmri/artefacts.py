@@ -171,8 +171,8 @@ def read_parquet(
         raise unreadable_table(path, error) from error
 
 
-def sources_of(path: Path) -> list[list[str]]:
-    """Return name and SHA-256 of each file that a table was made from; none where it does not say.
+def table_metadata(path: Path) -> dict[bytes, bytes]:
+    """Return what stands in the footer of a table about itself.
 
     Raises
     ------
@@ -181,9 +181,22 @@ def sources_of(path: Path) -> list[list[str]]:
     """
     data = table_bytes(path)
     try:
-        metadata = pq.read_metadata(pa.BufferReader(data)).metadata or {}
-        return json.loads(metadata.get(TABLE_SOURCES_KEY, b"[]"))
+        return pq.read_metadata(pa.BufferReader(data)).metadata or {}
     except UNREADABLE as error:
+        raise unreadable_table(path, error) from error
+
+
+def sources_of(path: Path) -> list[list[str]]:
+    """Return name and SHA-256 of each file that a table was made from; none where it does not say.
+
+    Raises
+    ------
+    BrainmriError
+        If the file is missing or damaged.
+    """
+    try:
+        return json.loads(table_metadata(path).get(TABLE_SOURCES_KEY, b"[]"))
+    except ValueError as error:
         raise unreadable_table(path, error) from error
 
 

@@ -22,8 +22,16 @@ def wilson_interval(share: float, size: float, level: float = LEVEL) -> tuple[fl
     level
         Confidence level.
     """
+    low, high = wilson_limits(np.float64(share), np.float64(size), level)
+    return float(low), float(high)
+
+
+def wilson_limits(share: np.ndarray, size: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """Return Wilson's score intervals of many proportions; of NaN, NaN. See `wilson_interval`."""
     z = norm.ppf((1 + level) / 2)
     centre = (share + z**2 / (2 * size)) / (1 + z**2 / size)
     half = z / (1 + z**2 / size) * np.sqrt(share * (1 - share) / size + z**2 / (4 * size**2))
     # Rounding must not leave out the share itself.
-    return float(max(0.0, min(share, centre - half))), float(min(1.0, max(share, centre + half)))
+    return np.maximum(0.0, np.minimum(share, centre - half)), np.minimum(
+        1.0, np.maximum(share, centre + half)
+    )

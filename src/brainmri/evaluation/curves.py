@@ -28,7 +28,7 @@ from brainmri.evaluation.curve_points import (
 from brainmri.evaluation.metrics import ratio
 from brainmri.evaluation.predictions import Predictions
 from brainmri.evaluation.probabilities import softmax
-from brainmri.intervals import LEVEL
+from brainmri.intervals import LEVEL, wilson_limits
 
 HEALTHY = "no_tumor"  # the class that a decision curve tells all others from
 
@@ -223,7 +223,4 @@ def share_limits(
         varies = (variance > NO_VARIANCE) & (value > 0) & (value < 1)
         size[varies] = (value * (1 - value))[varies] / variance[varies] * few**2
         size = np.clip(size, 1, np.maximum(1, images))
-    z = norm.ppf((1 + LEVEL) / 2)
-    centre = (value + z**2 / (2 * size)) / (1 + z**2 / size)
-    half = z / (1 + z**2 / size) * np.sqrt(value * (1 - value) / size + z**2 / (4 * size**2))
-    return np.minimum(value, np.maximum(0, centre - half)), np.maximum(value, np.minimum(1, centre + half))
+    return wilson_limits(value, size)

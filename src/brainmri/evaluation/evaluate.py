@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainmri.artefacts import read_json, write_json, write_parquet
+from brainmri.artefacts import write_json, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.bootstrap import (
     Grouping,
@@ -18,12 +18,12 @@ from brainmri.evaluation.calibration import calibration_error, reliability
 from brainmri.evaluation.curves import CURVES_SCHEMA, curves_table
 from brainmri.evaluation.entries import entry
 from brainmri.evaluation.metrics import class_metrics, confusion_counts, overall_metrics
+from brainmri.evaluation.model_inputs import read_calibration
 from brainmri.evaluation.predictions import PARTS, Predictions, read_predictions
 from brainmri.evaluation.probabilities import brier_scores, log_losses, softmax
 from brainmri.evaluation.scores import class_scores, overall_scores
 from brainmri.evaluation.selective import confidence_entries, referral_entries
 from brainmri.intervals import LEVEL
-from brainmri.mapping import is_number
 
 LOSSES = ("log_loss", "brier")
 METHOD = (
@@ -79,11 +79,7 @@ def evaluate(
     class_names, parts = read_predictions(predictions)
     if not len(parts["test"].truth):
         raise BrainmriError(f"{predictions} has no test image: nothing can be said of the model.")
-    fitted = read_json(calibration)
-    if not is_number(fitted.get("temperature")) or fitted["temperature"] <= 0:
-        raise BrainmriError(f"{calibration} has no temperature over 0: run predict_split again.")
-    if not (fitted.get("referral_confidence") is None or is_number(fitted["referral_confidence"])):
-        raise BrainmriError(f"{calibration}: referral_confidence is no number: run predict_split again.")
+    fitted = read_calibration(calibration)
     document = {
         "identity": {"dataset": dataset, "split": split, "protocol": protocol, "model": model, "seed": seed},
         "intervals": {"level": LEVEL, "resamples": resamples, "method": METHOD},

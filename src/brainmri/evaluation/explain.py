@@ -5,18 +5,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainmri.artefacts import read_json, read_parquet, write_json, write_parquet
+from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.explain_choice import KINDS, chosen_images
 from brainmri.evaluation.explain_images import SCHEMA, explained_rows
 from brainmri.evaluation.explain_summary import METHOD, method_entries
 from brainmri.evaluation.explained import RANDOM_NETWORKS, Explained, random_networks
 from brainmri.evaluation.lesions import packed_lesions
+from brainmri.evaluation.model_inputs import calibration_of, images_for
 from brainmri.evaluation.saliency_checks import head_mask
 from brainmri.images.box import CropSettings
-from brainmri.images.store import open_images
 from brainmri.intervals import LEVEL
-from brainmri.mapping import is_number, settings_from
+from brainmri.mapping import settings_from
 from brainmri.models.device import resolve_device
 from brainmri.models.grad_cam import FeatureLayer, feature_layer
 from brainmri.models.saved import load_model, predict_logits
@@ -93,13 +93,8 @@ def explain(
         raise BrainmriError(f"resamples is {resamples}: must be at least 100 (2000 is a good number).")
     place = resolve_device(device, threads)
     network, document = load_model(model, metadata)
-    fitted = checked_calibration(calibration, document)
-    packed = open_images(images)
-    if packed.shape[1] != document["image_size"]:
-        raise BrainmriError(
-            f"{images} has images of {packed.shape[1]} pixels a side, and {model} wants "
-            f"{document['image_size']}. Give the images of that size."
-        )
+    fitted = calibration_of(calibration, document.get("weights_sha256"))
+    packed = images_for(model, document, images)
     tested = tested_rows(predictions, manifest, document["classes"], len(packed))
     chosen = chosen_images(tested, document["classes"], fitted.get("referral_confidence"), count, seed)
     network.to(place)
@@ -117,17 +112,6 @@ def explain(
     inputs = [predictions, calibration, manifest, images, crops, model, *([truth] if truth else [])]
     write_parquet(rows, table, config=settings, inputs=inputs, schema=SCHEMA)
     write_json(summarised(rows, explained.layer, document["classes"], settings), summary, inputs=[table])
-
-
-def checked_calibration(path: Path, document: dict) -> dict:
-    """Return a ``calibration.json`` that is of this model."""
-    fitted = read_json(path)
-    temperature = fitted.get("temperature")
-    if not is_number(temperature) or temperature <= 0:
-        raise BrainmriError(f"{path} has no temperature over 0: run predict_split again.")
-    if fitted.get("weights_sha256") not in (None, document.get("weights_sha256")):
-        raise BrainmriError(f"{path} belongs to another model: run predict_split again.")
-    return fitted
 
 
 def tested_rows(predictions: Path, manifest: Path, class_names: list[str], stored: int) -> pd.DataFrame:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
-from brainmri.artefacts import digest_of, file_digest, read_json, read_parquet, write_parquet
+from brainmri.artefacts import digest_of, file_digest, read_parquet, table_metadata, write_parquet
 from brainmri.errors import BrainmriError
+from brainmri.evaluation.model_inputs import calibration_of, images_for
 from brainmri.evaluation.outside import (
     CONFLICT,
     LEARNT,
@@ -32,7 +32,6 @@ from brainmri.evaluation.predictions import read_predictions
 from brainmri.evaluation.probabilities import softmax
 from brainmri.evaluation.relatives import pairs_between, relatives
 from brainmri.images.box import CropSettings
-from brainmri.images.store import open_images
 from brainmri.mapping import settings_from
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model
@@ -111,19 +110,14 @@ def predict_external(
         raise BrainmriError(f"conflicts: '{conflicts}' is not allowed. Known: exclude, keep.")
     place = resolve_device(device, threads)
     network, document = load_model(model, metadata)
-    temperature = checked_temperature(calibration, model)
+    temperature = float(calibration_of(calibration, file_digest(model))["temperature"])
     if document.get("manifest_sha256") not in (None, file_digest(manifest)):
         raise BrainmriError(
             f"{model} was trained on another manifest than {manifest}, so that what it knows cannot be told. "
             "Run train again."
         )
     check_prepared(crops, document, metadata)
-    packed = open_images(images)
-    if packed.shape[1] != document["image_size"]:
-        raise BrainmriError(
-            f"{images} has images of {packed.shape[1]} pixels a side, and {model} wants "
-            f"{document['image_size']}. Give the images of that size."
-        )
+    packed = images_for(model, document, images)
     own = read_parquet(manifest, ["image_id", "split", "group_id"])
     kin = relatives(
         own, read_parquet(groups, ["image_id", "group_id"]), pairs_between(overlap, dataset, other)
@@ -155,24 +149,10 @@ def predict_external(
     )
 
 
-def checked_temperature(calibration: Path, model: Path) -> float:
-    """Return the temperature that was fitted for a model."""
-    fitted = read_json(calibration)
-    if not isinstance(fitted.get("temperature"), float | int):
-        raise BrainmriError(f"{calibration} has no temperature: run predict_split again.")
-    if fitted.get("weights_sha256") not in (None, file_digest(model)):
-        raise BrainmriError(f"{calibration} is of other weights than {model}: run predict_split again.")
-    return float(fitted["temperature"])
-
-
 def check_prepared(crops: Path, document: dict, metadata: Path) -> None:
     """Refuse images that were not cropped and resized as the model's training images were."""
     settings = settings_from(CropSettings, document.get("crop") or {})
-    try:
-        made_with = (pq.read_schema(crops).metadata or {}).get(b"brainmri.config", b"").decode()
-    except (OSError, ValueError):
-        read_parquet(crops, ["image_id"])  # says in a sentence what is wrong with it
-        raise
+    made_with = table_metadata(crops).get(b"brainmri.config", b"").decode()
     if made_with != digest_of({"size": document["image_size"], **asdict(settings)}):
         told = ", ".join(f"{key} {value}" for key, value in asdict(settings).items())
         raise BrainmriError(

@@ -9,9 +9,9 @@ import pandas as pd
 from brainmri.artefacts import file_digest, read_parquet, write_json, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.calibration import fit_referral, fit_temperature
+from brainmri.evaluation.model_inputs import images_for
 from brainmri.evaluation.predictions import PARTS, predictions_schema
 from brainmri.evaluation.probabilities import softmax
-from brainmri.images.store import open_images
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model, predict_logits
 from brainmri.progress import progress
@@ -70,12 +70,7 @@ def predict_split(
             f"{model} was trained on another manifest than {manifest}, so that test images may be among its "
             "training images. Run train again."
         )
-    packed = open_images(images)
-    if packed.shape[1] != document["image_size"]:
-        raise BrainmriError(
-            f"{images} has images of {packed.shape[1]} pixels a side, and {model} wants "
-            f"{document['image_size']}. Give the images of that size."
-        )
+    packed = images_for(model, document, images)
     rows = judged_rows(manifest, class_names, len(packed))
     logits = logits_of(network, packed, rows["row"].to_numpy(dtype=np.int64), place)
     if not np.isfinite(logits).all():

@@ -1,0 +1,66 @@
+"""What a trained model is asked with: its calibration, and images of its size, each checked to be its own."""
+
+from pathlib import Path
+
+import numpy as np
+
+from brainmri.artefacts import read_json
+from brainmri.errors import BrainmriError
+from brainmri.images.store import open_images
+from brainmri.mapping import is_number
+
+
+def read_calibration(path: Path) -> dict:
+    """Return the content of a ``calibration.json``.
+
+    Raises
+    ------
+    BrainmriError
+        If it has no temperature over 0, or a threshold of referral that is no number.
+    """
+    fitted = read_json(path)
+    if not is_number(fitted.get("temperature")) or fitted["temperature"] <= 0:
+        raise BrainmriError(f"{path} has no temperature over 0: run predict_split again.")
+    if not (fitted.get("referral_confidence") is None or is_number(fitted["referral_confidence"])):
+        raise BrainmriError(f"{path}: referral_confidence is no number: run predict_split again.")
+    return fitted
+
+
+def calibration_of(path: Path, weights_sha256: str | None) -> dict:
+    """Return the content of a ``calibration.json`` that is of the weights with this digest.
+
+    Raises
+    ------
+    BrainmriError
+        If it is of others, or `read_calibration` refuses it.
+    """
+    fitted = read_calibration(path)
+    if fitted.get("weights_sha256") not in (None, weights_sha256):
+        raise BrainmriError(f"{path} belongs to another model, of other weights: run predict_split again.")
+    return fitted
+
+
+def images_for(model: Path, document: dict, images: Path) -> np.ndarray:
+    """Open packed images, uint8 (N, size, size), of the size that a model wants.
+
+    Parameters
+    ----------
+    model
+        Its weights, for messages.
+    document
+        Its ``model.json``.
+    images
+        ``images_{size}.npy``.
+
+    Raises
+    ------
+    BrainmriError
+        If they are of another size, or `open_images` refuses them.
+    """
+    packed = open_images(images)
+    if packed.shape[1] != document["image_size"]:
+        raise BrainmriError(
+            f"{images} has images of {packed.shape[1]} pixels a side, and {model} wants "
+            f"{document['image_size']}. Give the images of that size."
+        )
+    return packed
