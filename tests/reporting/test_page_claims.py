@@ -9,9 +9,10 @@ from brainmri.reporting.page_comparison import summary_tables
 from brainmri.reporting.page_warnings import claim_warnings
 from brainmri.study import Study
 
+WHOLE = {"dataset": "set", "classes_without_test": []}
 SPLITS = [
-    {"dataset": "set", "name": "as_there", "protocol": "random", "leakage": {"free": False}},
-    {"dataset": "set", "name": "grouped", "protocol": "grouped", "leakage": {"free": True}},
+    WHOLE | {"name": "as_there", "protocol": "random", "leakage": {"free": False}},
+    WHOLE | {"name": "grouped", "protocol": "grouped", "leakage": {"free": True}},
 ]
 CLAIM = {"system": "S", "model": "net", "dataset": "set", "protocol": "random", "metric": "accuracy"}
 
