@@ -39,6 +39,7 @@ import os
 import re
 import sys
 from itertools import combinations
+from pathlib import Path
 from shlex import quote
 
 import yaml
@@ -52,6 +53,7 @@ from brainmri.jobs import remember
 from brainmri.reporting.cards import CHECKLISTS, card_names
 from brainmri.study import Study
 from workflow.demands import Demands
+from workflow.takeover import take_over
 
 min_version("9.27")
 
@@ -95,10 +97,17 @@ demands = Demands(config)
 
 # The `brainmri` command lies beside the Python that runs Snakemake, here and on a cluster's nodes; in an image it lies
 # where the recipes put it. Each job keeps a record of itself beside its log, as JSON lines: no input of any rule, so
-# that none runs again because of it.
+# that none runs again because of it. And it ends when Snakemake does, which waits for it.
 shell.prefix(
-    f'export PATH=/opt/brainmri/bin:{quote(os.path.dirname(sys.executable))}:"$PATH" BRAINMRI_EVENTS=beside-log; '
+    f'export PATH=/opt/brainmri/bin:{quote(os.path.dirname(sys.executable))}:"$PATH" BRAINMRI_EVENTS=beside-log'
+    ' BRAINMRI_WORKFLOW_PID="$PPID"; '
 )
+
+
+# What a killed run left in this folder must not stand in the way of the same command.
+if workflow.is_main_process and not workflow.dryrun:
+    for sentence in take_over(Path(".snakemake"), study.logs_dir):
+        logger.info(sentence)
 
 
 onstart:

@@ -121,6 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     from brainmri.errors import BrainmriError, nearest
     from brainmri.events import recorded
+    from brainmri.parent import ending_with_workflow
 
     name = arguments[0]
     if name not in COMMANDS:
@@ -128,7 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     module, function, _ = COMMANDS[name]
     try:
-        with recorded(name) as record:
+        with ending_with_workflow(), recorded(name) as record:
             record.exit_code = call(name, getattr(import_module(module), function), arguments[1:])
             return record.exit_code
     except BrainmriError as error:

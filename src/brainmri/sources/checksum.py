@@ -16,7 +16,7 @@ from brainmri.sources.parallel import in_parallel
 FILES_A_TASK = 128
 # Of files smaller than this on average, opening is most of the work, which Python does one at a time: a
 # second thread then costs more than it brings (benchmarks/README.md, "Checksums").
-WORTH_A_THREAD = 10 * 1024
+WORTH_A_THREAD = 16 * 1024
 SAMPLED_FILES = 64
 SCHEMA = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())])
 

@@ -1,0 +1,90 @@
+"""What a killed Snakemake leaves in a folder, taken away: its locks, and its jobs that still run.
+
+Plain Python for the Snakefile. Each run holds a shared lock of the file system (`flock`) for as long as it
+lives, however it ends. Who gets that lock for itself alone knows that no other run is at work here.
+"""
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from brainmri.attempts import attempts_of
+from brainmri.training.lock import place, start_time
+
+# Jobs end by themselves once their workflow has (`brainmri.parent`); a training writes its state first.
+SECONDS_TO_END = 15.0
+# Open for as long as this process lives.
+HELD = []
+
+
+def take_over(snakemake_dir: Path, logs_dir: Path) -> list[str]:
+    """Take away what a killed run left, where no run is alive, and mark this one as alive.
+
+    Parameters
+    ----------
+    snakemake_dir
+        Snakemake's own folder, ``.snakemake``.
+    logs_dir
+        Where the jobs' records lie.
+
+    Returns
+    -------
+    list of str
+        What was done, in sentences; empty where there was nothing to do, or another run is alive.
+    """
+    try:
+        snakemake_dir.mkdir(parents=True, exist_ok=True)
+        handle = (snakemake_dir / "brainmri.alive").open("a")
+    except OSError:
+        # Where nothing may be written, Snakemake says so itself.
+        return []
+    told = []
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        # Another run is alive, and Snakemake's own locks tell whether both want the same files; or there is no `flock`.
+        pass
+    else:
+        locks = sorted((snakemake_dir / "locks").glob("*.lock"))
+        if locks:
+            told += ended(logs_dir)
+            for lock in locks:
+                lock.unlink(missing_ok=True)
+            told.append("A run that was killed had locked this folder; it is unlocked, and its work goes on.")
+    with suppress(OSError):
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        HELD.append(handle)
+    return told
+
+
+def ended(logs_dir: Path) -> list[str]:
+    """Wait until the jobs of a killed run on this machine have ended; kill those that do not."""
+    running, until = set(orphans(logs_dir)), time.monotonic() + SECONDS_TO_END
+    while lives(running) and time.monotonic() < until:
+        time.sleep(0.1)
+    told = []
+    for pid, _, command in lives(running):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        told.append(
+            f"`brainmri {command}` (process {pid}) of a run that was killed did not end, and was killed."
+        )
+    return told
+
+
+def orphans(logs_dir: Path) -> Iterator[tuple[int, str, str]]:
+    """Yield number, start and sub-command of each job that tells of no end and is on this machine."""
+    for record in logs_dir.rglob("*.jsonl"):
+        for attempt in attempts_of(record):
+            start = attempt.start
+            if not attempt.end and start.get("place") == place():
+                yield start["pid"], start.get("started"), start.get("command")
+
+
+def lives(processes: set[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
+    """Return those processes that have not ended: a number may have been given to another since."""
+    return [process for process in processes if process[1] and start_time(process[0]) == process[1]]
