@@ -2,11 +2,11 @@
 
     .venv/bin/python benchmarks/kills.py [--kills 50] [--seed 0] [--longest 25]
 
-The study is the small one of the tests: every stage, two models under two protocols on a phantom. Each kill is
-SIGKILL of Snakemake alone, at a moment drawn evenly from its first seconds; its jobs are left to themselves,
-and the same command is given at once. Each time a study ends, all that it made is compared to the bit with
-what an undisturbed run made (but for times and the page, which shows them), and the next one begins from
-nothing. The limit: every study ends by the same command, with the same artefacts.
+The study is the small one of the tests: every stage, two models under two protocols on a phantom. Each kill
+is SIGKILL of Snakemake alone, at a moment drawn evenly from its first seconds; its jobs are left to
+themselves, and the same command is given at once. Each time a study ends, all that it made is compared to
+the bit with what an undisturbed run made (but for times and the page, which shows them), and the next one
+begins from nothing. The limit: every study ends by the same command, with the same artefacts.
 """
 
 import argparse

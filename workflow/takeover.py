@@ -46,7 +46,7 @@ def take_over(snakemake_dir: Path, logs_dir: Path) -> list[str]:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        # Another run is alive, and Snakemake's own locks tell whether both want the same files; or there is no `flock`.
+        # Another run is alive, and Snakemake's own locks tell whether both want the same files.
         pass
     else:
         locks = sorted((snakemake_dir / "locks").glob("*.lock"))

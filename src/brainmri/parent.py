@@ -1,4 +1,4 @@
-"""A job ends with the workflow that started it: what a killed Snakemake leaves behind must not go on writing."""
+"""A job ends with the workflow that started it: what a killed Snakemake leaves must not go on writing."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Snakemake killed in every stage, and begun twice at once: the same command goes on, and nothing is wrong."""
+"""Snakemake killed in every stage, or begun twice: the same command goes on, and nothing is wrong."""
 
 import time
 
