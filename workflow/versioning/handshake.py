@@ -24,7 +24,7 @@ def record() -> None:
     if planned.returncode or "Nothing to be done" not in planned.stdout + planned.stderr:
         raise BrainmriError("Snakemake has not finished the study: run `snakemake` first, then record again.")
     write_stages()
-    done("dvc", "commit", "--force", "--no-relink", "--quiet")
+    done("dvc", "commit", "--force", "--no-relink")
     print("Recorded. Now: git add --all && git commit, then dvc push.")
 
 
