@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 TOOLS := $(VENV)/audit-tools
 
-.PHONY: run test lint format lock licences audit-dependencies clean help
+.PHONY: run stages record adopt test lint format lock licences audit-dependencies clean help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -25,6 +25,12 @@ $(INSTALLED): requirements.lock pyproject.toml
 run: $(INSTALLED)
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1
 	@echo "The report: results/quickstart/report/index.html"
+
+stages: $(INSTALLED)
+	@$(BIN)/python workflow/versioning/stages.py
+
+record adopt: $(INSTALLED)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python workflow/versioning/handshake.py $@
 
 test: $(INSTALLED)
 	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile

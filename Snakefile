@@ -16,6 +16,7 @@
 #   train            workflow/rules/training.smk    src/brainmri/training/train.py
 #   predict_split    workflow/rules/evaluation.smk  src/brainmri/evaluation/predict_split.py
 #   evaluate         workflow/rules/evaluation.smk  src/brainmri/evaluation/evaluate.py
+#   plot_data        workflow/rules/evaluation.smk  src/brainmri/evaluation/plot_data.py
 #   predict_external workflow/rules/evaluation.smk  src/brainmri/evaluation/predict_external.py
 #   explain          workflow/rules/evaluation.smk  src/brainmri/evaluation/explain.py
 #   baselines        workflow/rules/evaluation.smk  src/brainmri/evaluation/baselines.py
@@ -151,3 +152,5 @@ rule all:
     default_target: True
     input:
         study.folder / "report" / "index.html",
+        # For `dvc plots` alone; the page draws its own.
+        [run.folder / "plots" / name for run in study.runs() for name in ("history.csv", "confusion.csv")],

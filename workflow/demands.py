@@ -52,6 +52,7 @@ DEMANDS = {
     "probes": Demand(memory=3000, minutes=60, minutes_per_thousand=10),
     "explain": Demand(memory=2000, minutes=30),
     "evaluate": Demand(memory=1500, memory_per_thousand=20, minutes_per_thousand=0.5),
+    "plot_data": Demand(memory_per_thousand=10, minutes_per_thousand=0.1),
     "baselines": Demand(memory=1500, memory_per_thousand=40, minutes_per_thousand=2),
     "compare": Demand(memory=1500, memory_per_thousand=40, minutes_per_thousand=1),
     "draw": Demand(memory=1500, memory_per_thousand=10, minutes_per_thousand=0.5),

@@ -34,6 +34,7 @@ COMMANDS = {
         "calibrated probabilities for val and test",
     ),
     "evaluate": ("brainmri.evaluation.evaluate", "evaluate", "metrics with intervals"),
+    "plot_data": ("brainmri.evaluation.plot_data", "plot_data", "curves and predictions as text, for DVC"),
     "predict_external": (
         "brainmri.evaluation.predict_external",
         "predict_external",

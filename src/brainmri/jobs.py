@@ -30,6 +30,7 @@ LISTED = {
         "draw_external",
         "crop_alike",
         "draw_comparison",
+        "plot_data",
     ),
     *("draw_dataset", "draw_audit", "draw_quality", "draw_pairs", "report"),
 }
@@ -174,6 +175,7 @@ def run_jobs(study: Study, run: Run) -> Iterator[Job]:
         "train": [run.folder / name for name in ("model.safetensors", "model.json", "history.parquet")],
         "predict_split": [run.folder / name for name in ("predictions.parquet", "calibration.json")],
         "evaluate": [run.folder / name for name in ("metrics.json", "curves.parquet")],
+        "plot_data": [run.folder / "plots" / name for name in ("history.csv", "confusion.csv")],
         "draw_model": [
             run.figures / name
             for name in ("curves.svg", "confusion_matrix.svg", "gallery.png", "gallery.parquet")

@@ -11,6 +11,7 @@ from brainmri.evaluation.baselines import baselines
 from brainmri.evaluation.compare import compare
 from brainmri.evaluation.evaluate import evaluate
 from brainmri.evaluation.explain import explain
+from brainmri.evaluation.plot_data import plot_data
 from brainmri.evaluation.predict_split import predict_split
 from brainmri.images.box import CropSettings
 from brainmri.images.crop import crop
@@ -297,6 +298,12 @@ def figure_stages(study: Study) -> list[Stage]:
                 for name in ("roc", "precision_recall", "reliability", "risk_coverage", "decision")
             },
             partial(draw_curves, "phantom", "grouped", "cnn", 0),
+        ),
+        Stage(
+            "plot_data",
+            {name: run.folder / f"{name}.parquet" for name in ("history", "predictions")},
+            {"curves": run.folder / "plots/history.csv", "confusion": run.folder / "plots/confusion.csv"},
+            plot_data,
         ),
         Stage(
             "draw_explain",

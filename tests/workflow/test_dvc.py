@@ -1,8 +1,13 @@
-"""DVC beside Snakemake, in a fresh clone: the same artefacts, nothing twice, one model at a time."""
+"""DVC beside Snakemake, in fresh clones: the same artefacts, nothing twice, one model at a time.
 
+The tests of a clone follow each other: each begins where the one before it ended.
+"""
+
+import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,70 +16,157 @@ from phantom_study import BIN, ROOT, SMALL_STUDY
 
 pytestmark = pytest.mark.slow
 
+CNN = SMALL_STUDY["models"]["cnn"]
+STUDY = SMALL_STUDY | {
+    # The one whose metrics git keeps.
+    "study": "quickstart",
+    "splits": {"grouped": SMALL_STUDY["splits"]["grouped"]},
+    "models": {"cnn": CNN, "other": CNN | {"epochs": 1}},
+    "explain": {"images": 2},
+    "probes": {"epochs": 0},
+}
+PLACE = "results/quickstart/phantom/grouped"
+HANDSHAKE = (sys.executable, "workflow/versioning/handshake.py")
+SNAKEMAKE = ("snakemake", "--cores", "2", "--resources", "gpu=1")
+
+
+def tried(clone: Path, *command: str) -> subprocess.CompletedProcess:
+    """Run a command in the clone, with the environment's programs and the clone's own sources."""
+    own = {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(clone / "src")}
+    for kind in ("AUTHOR", "COMMITTER"):
+        own |= {f"GIT_{kind}_NAME": "t", f"GIT_{kind}_EMAIL": "t@example.org"}
+    return subprocess.run(command, cwd=clone, capture_output=True, text=True, env=os.environ | own)
+
 
 def run(clone: Path, *command: str) -> str:
-    """Run a command in the clone, with the environment's programs on the path, and return what it prints."""
-    environment = dict(os.environ, PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}")
-    done = subprocess.run(command, cwd=clone, capture_output=True, text=True, env=environment)
+    """Run a command in the clone, which must succeed, and return what it prints."""
+    done = tried(clone, *command)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
+def commit(clone: Path) -> None:
+    run(clone, "git", "add", "--all")
+    run(clone, "git", "commit", "-qm", "step")
+
+
+def change(clone: Path, model: str, **values) -> None:
+    """Change keys of a model in the configuration."""
+    path = clone / "config/config.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["models"][model] |= values
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def ran(told: str) -> set[str]:
+    """Return the stages that DVC says it ran."""
+    return {line.split("'")[1] for line in told.splitlines() if line.startswith("Running stage")}
+
+
+def cached(clone: Path) -> dict[str, str]:
+    """Return name and digest of every file in the cache."""
+    files = [path for path in (clone / ".dvc/cache/files").rglob("*") if path.is_file()]
+    return {str(path.relative_to(clone)): hashlib.md5(path.read_bytes()).hexdigest() for path in files}
+
+
+def has_nothing_to_do(clone: Path) -> bool:
+    return "Nothing to be done" in run(clone, *SNAKEMAKE, "--dry-run")
+
+
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory):
-    """Return a copy of what git tracks, under git, with the small study as its default."""
-    folder = tmp_path_factory.mktemp("clone") / "brainmri"
+def origin(tmp_path_factory):
+    """Return what git tracks, with a small study that Snakemake ran; recorded, and pushed to a folder."""
+    base = tmp_path_factory.mktemp("dvc")
+    folder = base / "origin"
     for name in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines():
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, target)
+        if not name.startswith(("tests/", "docs/", "results/quickstart/")):
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
     # The keys that dvc.yaml follows stand in the file itself, as in the repository's own.
-    config = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | SMALL_STUDY
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | STUDY
     (folder / "config/config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     run(folder, "git", "init", "-q")
-    run(folder, "git", "add", "-A")
-    run(folder, "git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "clone")
-    run(folder, "dvc", "repro")
+    run(folder, "dvc", "remote", "add", "--default", "store", str(base / "store"))
+    commit(folder)
+    early = tried(folder, *HANDSHAKE, "record")
+    assert early.returncode == 1 and "has not finished the study" in early.stderr
+    run(folder, *SNAKEMAKE)
+    trained = (folder / PLACE / "cnn/seed0/model.safetensors").stat().st_mtime_ns
+    assert "Recorded" in run(folder, *HANDSHAKE, "record")
+    assert (folder / PLACE / "cnn/seed0/model.safetensors").stat().st_mtime_ns == trained
+    commit(folder)
+    run(folder, "dvc", "push")
     return folder
 
 
-def test_repro_makes_every_run_and_the_report(clone):
-    base = clone / "results/small"
-    for split in ("grouped", "published"):
-        for model in ("cnn", "resnet"):
-            assert (base / "phantom" / split / model / "seed0" / "metrics.json").is_file()
-    assert (base / "report/index.html").is_file()
+@pytest.fixture(scope="module")
+def clone(origin):
+    """Return a fresh clone that pulled from the folder and adopted; its files are read-only links."""
+    folder = origin.parent / "clone"
+    subprocess.run(["git", "clone", "-q", origin, folder], check=True)
+    run(folder, "dvc", "config", "--local", "cache.type", "hardlink,symlink")
+    # Nothing is here yet, and so nothing is adopted.
+    empty = tried(folder, *HANDSHAKE, "adopt")
+    assert empty.returncode == 1 and "dvc pull" in empty.stderr
+    run(folder, "dvc", "pull")
+    assert "Adopted" in run(folder, *HANDSHAKE, "adopt")
+    return folder
 
 
-def test_repro_again_does_nothing(clone):
-    assert "up to date" in run(clone, "dvc", "status")
-    told = run(clone, "dvc", "repro")
-    assert "Running stage" not in told
-    assert "up to date" in told
+def test_what_snakemake_made_is_recorded_and_both_tools_have_nothing_to_do(origin):
+    assert has_nothing_to_do(origin)
+    assert "up to date" in run(origin, "dvc", "status")
+    assert ran(run(origin, "dvc", "repro")) == set()
+    assert run(origin, "git", "status", "--porcelain") == ""
+    tracked = run(origin, "git", "ls-files", "results", "data").split()
+    assert f"{PLACE}/cnn/seed0/metrics.json" in tracked
+    assert all(name.endswith(("metrics.json", "README.md", ".gitignore")) for name in tracked)
 
 
-def test_snakemake_has_nothing_to_do_after_repro(clone):
-    assert "Nothing to be done" in run(clone, "snakemake", "--cores", "1", "--dry-run")
+def test_a_clone_has_nothing_to_do_after_pull_and_adopt(clone):
+    assert not os.access(clone / PLACE / "cnn/seed0/model.safetensors", os.W_OK) or os.geteuid() == 0
+    assert has_nothing_to_do(clone)
+    assert ran(run(clone, "dvc", "repro")) == set()
 
 
-def test_dvc_reads_the_metrics_of_every_run(clone):
+def test_metrics_and_plots_are_shown(clone):
     shown = run(clone, "dvc", "metrics", "show", "--json")
-    assert shown.count("metrics.json") == 4
-    assert "macro_f1" in shown
+    assert shown.count("metrics.json") == 2 and "macro_f1" in shown
+    run(clone, "dvc", "plots", "show", "--out", "plots")
+    page = (clone / "plots/index.html").read_text()
+    assert "loss phantom/grouped/cnn/seed0" in page and "confusion phantom/grouped/cnn/seed0" in page
+    assert '"type": "line"' in page and '"type": "rect"' in page
+    shutil.rmtree(clone / "plots")
 
 
-def test_data_and_models_are_in_the_cache_and_git_sees_the_metrics_alone(clone):
-    untracked = run(clone, "git", "ls-files", "--others", "--exclude-standard").split()
-    assert "dvc.lock" in untracked
-    assert not [name for name in untracked if not name.endswith(("dvc.lock", ".gitignore", "metrics.json"))]
+def test_a_changed_model_runs_alone_in_both_tools_and_the_cache_stays_whole(clone):
+    before = cached(clone)
+    change(clone, "cnn", epochs=1)
+    stale = tried(clone, *HANDSHAKE, "adopt")
+    assert stale.returncode == 1 and "dvc status" in stale.stderr
+    plan = run(clone, *SNAKEMAKE, "--dry-run", "--quiet", "rules")
+    planned = {words[0]: words[1] for line in plan.splitlines() if len(words := line.split()) == 2}
+    assert planned["train"] == planned["evaluate"] == planned["report"] == "1"
+    assert not {"fetch", "audit", "crop", "split", "baselines"} & set(planned)
+    other = (clone / PLACE / "other/seed0/model.safetensors").stat().st_mtime_ns
+    assert ran(run(clone, "dvc", "repro")) == {"model@phantom.grouped.cnn.0", "report"}
+    assert (clone / PLACE / "other/seed0/model.safetensors").stat().st_mtime_ns == other
+    assert before.items() <= cached(clone).items()
+    assert has_nothing_to_do(clone)
+    assert "accuracy" in run(clone, "dvc", "metrics", "diff")
+    commit(clone)
 
 
-def test_one_changed_model_reruns_alone(clone):
-    path = clone / "config/config.yaml"
-    config = yaml.safe_load(path.read_text())
-    # A size that no packed array has yet, too.
-    config["models"]["cnn"] |= {"epochs": 1, "image_size": 48}
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
-    told = run(clone, "dvc", "repro")
-    ran = {line.split("'")[1] for line in told.splitlines() if line.startswith("Running stage")}
-    assert ran == {"model@phantom-grouped-cnn-0", "model@phantom-published-cnn-0", "report"}
+def test_an_experiment_changes_a_parameter(clone):
+    # A size that is not packed yet, too.
+    wish = [
+        "-S",
+        "config/config.yaml:models.cnn.epochs=2",
+        "-S",
+        "config/config.yaml:models.cnn.image_size=48",
+    ]
+    assert ran(run(clone, "dvc", "exp", "run", *wish)) == {"model@phantom.grouped.cnn.0", "report"}
+    assert yaml.safe_load((clone / "config/config.yaml").read_text())["models"]["cnn"]["image_size"] == 48
+    # The stages still name the old size.
+    assert "make stages" in tried(clone, *HANDSHAKE, "adopt").stderr

@@ -59,6 +59,29 @@ rule evaluate:
         " --output {output.metrics:q} --curves {output.curves:q} &> {log:q}"
 
 
+# Two small tables of text: `dvc plots` reads no Parquet.
+rule plot_data:
+    input:
+        history="results/{study}/{dataset}/{split}/{model}/seed{seed}/history.parquet",
+        predictions="results/{study}/{dataset}/{split}/{model}/seed{seed}/predictions.parquet",
+        code=code_of("brainmri.evaluation.plot_data"),
+    output:
+        curves="results/{study}/{dataset}/{split}/{model}/seed{seed}/plots/history.csv",
+        confusion="results/{study}/{dataset}/{split}/{model}/seed{seed}/plots/confusion.csv",
+    log:
+        "logs/{study}/plot_data/{dataset}-{split}-{model}-seed{seed}.log",
+    group:
+        "judge"
+    resources:
+        mem_mb=demands.memory("plot_data"),
+        runtime=demands.minutes("plot_data"),
+    message:
+        "Write what DVC plots of {wildcards.model} on {wildcards.dataset}, {wildcards.split}, seed {wildcards.seed}"
+    shell:
+        "brainmri plot_data --history {input.history:q} --predictions {input.predictions:q}"
+        " --curves {output.curves:q} --confusion {output.confusion:q} &> {log:q}"
+
+
 rule predict_external:
     input:
         manifest="results/{study}/{dataset}/{split}/manifest.parquet",

@@ -6,18 +6,20 @@ from brainmri.jobs import Job, jobs_of
 from brainmri.reporting.numbers import UNKNOWN, duration, is_number
 from brainmri.study import Study
 
+LEFT_OUT = ("report", "plot_data")
+
 
 def jobs_context(study: Study) -> dict:
     """Return the table of jobs, those that took longest first; those without a record are counted alone.
 
-    The job that writes the page is left out: it has not ended.
+    Left out are the job that writes the page, which has not ended, and those that the page does not wait for.
 
     Parameters
     ----------
     study
         The study.
     """
-    jobs = [job for job in jobs_of(study) if job.rule != "report"]
+    jobs = [job for job in jobs_of(study) if job.rule not in LEFT_OUT]
     taken = [(job, attempts) for job in jobs if (attempts := since_success(attempts_of(job.record)))]
     taken.sort(key=lambda pair: (-wall_of(pair[1]), str(pair[0])))
     everything = [attempt for _, attempts in taken for attempt in attempts]

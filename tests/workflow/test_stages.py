@@ -1,0 +1,109 @@
+"""dvc.yaml is what the configuration gives, and each artefact of a study belongs to one of its stages."""
+
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from phantom_study import ROOT
+
+from brainmri.jobs import jobs_of
+from brainmri.status import configured
+
+sys.path.insert(0, str(ROOT / "workflow/versioning"))
+from stages import stages_text
+
+POOLED = {
+    "study": "pooled",
+    "datasets": {
+        "one": {"source": {"phantom": {"patients": 24, "slices": 3}}, "crop": {"method": "none"}},
+        "two": {"source": {"directory": "two"}, "splits": ["cv"]},
+        "both": {"source": {"datasets": ["one", "two"]}, "splits": ["left_out"]},
+    },
+    "splits": {
+        "cv": {"protocol": "grouped", "folds": 3},
+        "left_out": {"protocol": "leave_one_out", "test_dataset": "two"},
+    },
+    "models": {
+        "cnn": {"architecture": "cnn", "image_size": 32},
+        "other": {"architecture": "cnn", "image_size": 64},
+    },
+    "external": True,
+}
+CONFIGURATIONS = [
+    *("config/config.yaml", "config/kaggle.yaml"),
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "config/examples").glob("*.yaml")),
+    POOLED,
+]
+
+
+def stages_of(text: str) -> dict[str, dict]:
+    """Return every stage of a dvc.yaml by its name, those over a list written out."""
+    found = {}
+    for name, stage in yaml.safe_load(text)["stages"].items():
+        for key, item in stage.get("foreach", {None: None}).items():
+            written = yaml.safe_dump(stage["do"] if item else stage)
+            filled = re.sub(r"\$\{item\.(\w+)\}", lambda match, item=item: str(item[match[1]]), written)
+            found[f"{name}@{key}" if item else name] = yaml.safe_load(filled)
+    return found
+
+
+def made_by(stage: dict) -> list[Path]:
+    """Return what a stage declares to make."""
+    made = [*stage["outs"], *stage.get("metrics", [])]
+    return [Path(out if isinstance(out, str) else next(iter(out))) for out in made]
+
+
+@pytest.fixture(
+    scope="module", params=CONFIGURATIONS, ids=lambda config: config if isinstance(config, str) else "pooled"
+)
+def planned(request, tmp_path_factory):
+    """Return the stages of a configuration, the configuration as written, and its study."""
+    if isinstance(request.param, str):
+        path = ROOT / request.param
+    else:
+        path = tmp_path_factory.mktemp("pooled") / "config.yaml"
+        path.write_text(yaml.safe_dump(request.param, sort_keys=False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        return stages_of(stages_text(path)), yaml.safe_load(path.read_text()), configured(path)
+
+
+def test_the_committed_file_is_what_the_default_configuration_gives(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert (ROOT / "dvc.yaml").read_text() == stages_text(), "run `make stages`"
+
+
+def test_every_artefact_is_an_output_of_exactly_one_stage(planned):
+    stages, _, study = planned
+    made = Counter(out for stage in stages.values() for out in made_by(stage))
+    assert set(made.values()) == {1}
+    for job in jobs_of(study):
+        for output in job.outputs:
+            assert len([place for place in (output, *output.parents) if place in made]) == 1, output
+
+
+def test_what_a_stage_reads_is_made_by_another_or_lies_in_git(planned):
+    stages, _, _ = planned
+    made = {out for stage in stages.values() for out in made_by(stage)}
+    for name, stage in stages.items():
+        for dependency in map(Path, stage["deps"]):
+            if dependency.parts[0] in ("data", "results"):
+                inside = any(dependency in out.parents for out in made)
+                assert dependency in made or inside, (name, dependency)
+            else:
+                assert (ROOT / dependency).is_file(), (name, dependency)
+
+
+def test_parameters_stand_in_the_configuration_and_not_in_the_commands(planned):
+    stages, written, _ = planned
+    for name, stage in stages.items():
+        for parameters in stage.get("params", []):
+            for key in parameters["config/config.yaml"] or []:
+                value = written
+                for part in key.split("."):
+                    assert part in value, (name, key)
+                    value = value[part]
+        assert "--allowed-rules" in stage["cmd"] and "--config " not in stage["cmd"]

@@ -1,0 +1,68 @@
+"""Where DVC and Snakemake meet: what one of them has made or brought, the other takes as made.
+
+python workflow/versioning/handshake.py record    after `snakemake`
+python workflow/versioning/handshake.py adopt     after `dvc pull`
+"""
+
+import subprocess
+import sys
+
+from stages import STAGES, stages_text, write_stages
+
+from brainmri.errors import BrainmriError
+
+
+def record() -> None:
+    """Let DVC take what Snakemake has made, without making anything again.
+
+    Raises
+    ------
+    BrainmriError
+        If Snakemake has not finished the study.
+    """
+    planned = asked("snakemake", "--cores", "1", "--dry-run")
+    if planned.returncode or "Nothing to be done" not in planned.stdout + planned.stderr:
+        raise BrainmriError("Snakemake has not finished the study: run `snakemake` first, then record again.")
+    write_stages()
+    done("dvc", "commit", "--force", "--no-relink")
+    print("Recorded. Now: git add --all && git commit, then dvc push.")
+
+
+def adopt() -> None:
+    """Let Snakemake take what DVC has brought as made by the present code and configuration.
+
+    Raises
+    ------
+    BrainmriError
+        If what is here was made by others.
+    """
+    if not STAGES.is_file() or STAGES.read_text(encoding="utf-8") != stages_text():
+        raise BrainmriError(
+            "dvc.yaml is not what config/config.yaml gives: run `make stages` and `dvc repro`, then adopt."
+        )
+    # What is stale must not be blessed.
+    if asked("dvc", "status", "--quiet").returncode:
+        raise BrainmriError(
+            "What is here is not what dvc.lock says: `dvc pull` brings it, `dvc status` tells what differs."
+        )
+    done("snakemake", "--touch", "--forceall", "--cores", "1", "--quiet")
+    print("Adopted: Snakemake has nothing to do.")
+
+
+def asked(*command: str) -> subprocess.CompletedProcess:
+    """Run a command and return how it ended and what it printed."""
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def done(*command: str) -> None:
+    """Run a command; raise BrainmriError with what it printed where it fails."""
+    ended = asked(*command)
+    if ended.returncode:
+        raise BrainmriError(f"`{' '.join(command)}` failed:\n{(ended.stdout + ended.stderr).strip()}")
+
+
+if __name__ == "__main__":
+    try:
+        {"record": record, "adopt": adopt}[sys.argv[1]]()
+    except BrainmriError as error:
+        sys.exit(str(error))

@@ -1,0 +1,117 @@
+"""Write dvc.yaml from config/config.yaml: the stages of the default study, what each reads and makes.
+
+    python workflow/versioning/stages.py
+
+Plain Python, like `brainmri.study`: it knows the configuration, nothing of what has been made.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import jinja2
+import yaml
+
+from brainmri.artefacts import written_atomically
+from brainmri.code import PACKAGE, code_of
+from brainmri.configuration import checked
+from brainmri.jobs import AUDIT_SIZE, data_jobs
+from brainmri.splits.folds import fold_names
+from brainmri.study import Study
+
+CONFIG = Path("config/config.yaml")
+SCHEMA = Path("workflow/schemas/config.schema.yaml")
+STAGES = Path("dvc.yaml")
+
+
+def stages_text(config: Path = CONFIG, schema: Path = SCHEMA) -> str:
+    """Return what dvc.yaml is for a configuration.
+
+    Parameters
+    ----------
+    config
+        The configuration, a YAML file.
+    schema
+        Its JSON Schema.
+
+    Raises
+    ------
+    BrainmriError
+        If the configuration is at fault.
+    """
+    written = yaml.safe_load(config.read_text(encoding="utf-8"))
+    whole = checked(written, yaml.safe_load(schema.read_text(encoding="utf-8")))
+    names = (
+        "datasets",
+        "splits",
+        "models",
+        "seeds",
+        "class_names",
+        "claims",
+        "explain",
+        "external",
+        "probes",
+    )
+    study = Study(name=whole["study"], **{name: whole[name] for name in names})
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("dvc.yaml.j2").render(
+        study=study,
+        audit_size=AUDIT_SIZE,
+        shown_size=max(study.image_sizes()),
+        sizes=sizes_of(study),
+        as_written={
+            own: name for name, split in written["splits"].items() for own in fold_names(name, split)
+        },
+        phantoms=[
+            name for name in study.fetched() if study.datasets[name]["source"].get("phantom") is not None
+        ],
+        locks=[path for name in study.fetched() if (path := f"config/checksums/{name}.sha256") in locks()],
+        # DVC refuses a key that does not stand in the file: the default of such a one is code.
+        keys=lambda *wished: [name for name in wished if name in written],
+        code=code_paths,
+        listed=lambda paths, indent: "\n".join(f"{' ' * indent}- {path}" for path in paths),
+        prepared=lambda run, other: prepared_folder(study, run.dataset, other),
+    )
+
+
+def sizes_of(study: Study) -> dict[str, list[int]]:
+    """Return the sizes in which each data set is packed with its own crop."""
+    return {
+        dataset: [int(job.wildcards["size"]) for job in data_jobs(study, dataset) if job.rule == "crop"]
+        for dataset in study.datasets
+    }
+
+
+def prepared_folder(study: Study, dataset: str, other: str) -> Path:
+    """Return where a data set's images lie, prepared as those of another, whose models are tested on them."""
+    folder = study.data_folder(other)
+    alike = study.datasets[dataset]["crop"] == study.datasets[other]["crop"]
+    return folder if alike else folder / "alike" / dataset
+
+
+def locks() -> set[str]:
+    """Return the locks of checksums that the repository has."""
+    return {path.as_posix() for path in Path("config/checksums").glob("*.sha256")}
+
+
+# Each module is parsed with all that it imports: once for all stages.
+@cache
+def code_paths(*modules: str) -> list[str]:
+    """Return the source files that some modules run through, sorted, as they lie in the repository."""
+    files = {file.resolve() for module in modules for file in code_of(module)}
+    return sorted((Path("src") / file.relative_to(PACKAGE.resolve().parent)).as_posix() for file in files)
+
+
+def write_stages() -> None:
+    """Write dvc.yaml anew."""
+    with written_atomically(STAGES) as temporary:
+        temporary.write_text(stages_text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_stages()
