@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -45,9 +46,10 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--longest", type=float, default=25, help="seconds after which a kill comes at last")
+    parser.add_argument("--work", type=Path, help="where to keep the studies; else they are thrown away")
     options = parser.parse_args()
     moments = np.random.default_rng(options.seed).uniform(0, options.longest, options.kills)
-    with TemporaryDirectory() as folder:
+    with nullcontext(options.work) if options.work else TemporaryDirectory() as folder:
         undisturbed = KilledStudy(Path(folder) / "undisturbed", SMALL_STUDY)
         ended(undisturbed, None)
         wanted, kills, studies, wrong = undisturbed.made(), 0, 0, []
@@ -59,6 +61,7 @@ def main() -> None:
             differing = [name for name in wanted.keys() | made.keys() if wanted.get(name) != made.get(name)]
             wrong += differing
             print(f"study {studies}: {here} kills, {len(made)} files, {len(differing)} differ", flush=True)
+            print("".join(f"  {name}\n" for name in sorted(differing)), end="", flush=True)
     print(f"\n{kills} kills, {studies} studies ended by the same command; files that differ: {len(wrong)}")
     sys.exit(bool(wrong))
 
