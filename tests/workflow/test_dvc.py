@@ -142,7 +142,7 @@ def test_metrics_and_plots_are_shown(clone):
 
 def test_a_changed_model_runs_alone_in_both_tools_and_the_cache_stays_whole(clone):
     before = cached(clone)
-    change(clone, "cnn", epochs=1)
+    change(clone, "cnn", epochs=1, head={"hidden": [8]})
     stale = tried(clone, *HANDSHAKE, "adopt")
     assert stale.returncode == 1 and "dvc status" in stale.stderr
     plan = run(clone, *SNAKEMAKE, "--dry-run", "--quiet", "rules")
