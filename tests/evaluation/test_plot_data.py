@@ -20,7 +20,7 @@ def training(tmp_path):
 
 
 def write_history(path, epochs: int) -> None:
-    columns = ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
+    columns = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "val_macro_f1")
     history = pd.DataFrame(
         {"learning_rate": 0.1, "epoch": range(1, epochs + 1), **dict.fromkeys(columns, 0.5)}
     )

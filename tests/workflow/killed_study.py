@@ -69,6 +69,6 @@ class KilledStudy(Workflow):
                 if path.name == "history.parquet":
                     table = pd.read_parquet(path).drop(columns=TIMES)
                     digests[name] = table.to_csv(index=False)
-                elif path.is_file() and path.name not in TIMED and "/report/" not in name:
+                elif path.is_file() and path.suffix != ".tmp" and path.name not in TIMED and "/report/" not in name:
                     digests[name] = file_digest(path)
         return digests

@@ -25,6 +25,7 @@ RUN_FILES = {
     "calibration.json",
     "metrics.json",
     "curves.parquet",
+    "plots",
     "explain",
 }
 

@@ -9,7 +9,8 @@ from brainmri.artefacts import read_parquet, written_atomically
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.predictions import read_predictions
 
-CURVES = ["epoch", "train_loss", "val_loss", "train_accuracy", "val_accuracy"]
+# Without times: two equal trainings give equal files.
+CURVES = ["epoch", "train_loss", "val_loss", "train_accuracy", "val_accuracy", "val_macro_f1"]
 
 
 def plot_data(history: Path, predictions: Path, curves: Path, confusion: Path) -> None:
@@ -22,7 +23,7 @@ def plot_data(history: Path, predictions: Path, curves: Path, confusion: Path) -
     predictions
         Its ``predictions.parquet``.
     curves
-        Where to write ``history.csv``: the history, one row an epoch.
+        Where to write ``history.csv``: losses and scores, one row an epoch.
     confusion
         Where to write ``confusion.csv``: the true and the predicted class, one row a test image.
 
@@ -39,7 +40,6 @@ def plot_data(history: Path, predictions: Path, curves: Path, confusion: Path) -
     if not len(test.truth):
         raise BrainmriError(f"{predictions} has no test image: nothing can be said of the model.")
     classes = pd.DataFrame({"actual": names[test.truth], "predicted": names[test.predicted]})
-    others = [column for column in epochs.columns if column not in CURVES]
-    for table, path in ((epochs[[*CURVES, *others]], curves), (classes, confusion)):
+    for table, path in ((epochs[CURVES], curves), (classes, confusion)):
         with written_atomically(path) as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n")
