@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import active_children
 
 from brainmri.training.lock import start_time
 
@@ -42,4 +43,7 @@ def follow(pid: int, over: threading.Event) -> None:
         if start_time(pid) != started:
             started = None
     if not over.is_set():
+        # A pool's workers would wait for work for ever.
+        for child in active_children():
+            child.terminate()
         os.kill(os.getpid(), signal.SIGTERM)

@@ -66,9 +66,12 @@ class KilledStudy(Workflow):
         for part in ("data", "results"):
             for path in sorted((self.folder / part).rglob("*")):
                 name = str(path.relative_to(self.folder))
+                # A killed job may leave what it was writing; nobody reads that.
+                if path.suffix == ".tmp" or "/report/" in name:
+                    continue
                 if path.name == "history.parquet":
                     table = pd.read_parquet(path).drop(columns=TIMES)
                     digests[name] = table.to_csv(index=False)
-                elif path.is_file() and path.suffix != ".tmp" and path.name not in TIMED and "/report/" not in name:
+                elif path.is_file() and path.name not in TIMED:
                     digests[name] = file_digest(path)
         return digests
