@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
-from phantom_study import BIN, ROOT, SECRETS, Workflow
+from phantom_study import ROOT, SECRETS, Workflow
 
 from brainmri.artefacts import file_digest
 from brainmri.attempts import attempts_of
@@ -23,12 +23,14 @@ class KilledStudy(Workflow):
 
     def begin(self) -> subprocess.Popen:
         """Start Snakemake in a process group of its own, its words kept in a file."""
-        command = [BIN / "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", self.folder]
-        command += ["--configfile", self.folder / "study.yaml", "--cores", "2", "--resources", "gpu=1"]
-        command += ["--workflow-profile", ROOT / "profiles/default"]
         with (self.folder / "told.txt").open("a") as told:
             return subprocess.Popen(
-                command, stdout=told, stderr=told, cwd=ROOT, env=os.environ | SECRETS, start_new_session=True
+                self.command(),
+                stdout=told,
+                stderr=told,
+                cwd=ROOT,
+                env=os.environ | SECRETS,
+                start_new_session=True,
             )
 
     def rules_begun(self) -> set[str]:

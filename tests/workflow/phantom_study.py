@@ -62,11 +62,15 @@ class Workflow:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess:
-        """Run Snakemake on two cores, as a user would."""
+    def command(self, *arguments: str) -> list:
+        """Return the command that runs Snakemake here on two cores, as a user would give it."""
         command = [BIN / "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", self.folder]
         command += ["--configfile", self.folder / "study.yaml", "--cores", "2", "--resources", "gpu=1"]
-        command += ["--workflow-profile", ROOT / "profiles/default", *arguments]
+        return [*command, "--workflow-profile", ROOT / "profiles/default", *arguments]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run Snakemake to its end."""
+        command = self.command(*arguments)
         return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | SECRETS)
 
     def status(self) -> list[dict]:
