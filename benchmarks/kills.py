@@ -10,8 +10,6 @@ begins from nothing. The limit: every study ends by the same command, with the s
 """
 
 import argparse
-import os
-import signal
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -31,7 +29,7 @@ def ended(study: KilledStudy, seconds: float | None) -> bool:
     try:
         status = process.wait(seconds)
     except subprocess.TimeoutExpired:
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         return False
     if status:

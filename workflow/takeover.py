@@ -8,12 +8,10 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from brainmri.attempts import attempts_of
-from brainmri.training.lock import place, start_time
 
 # Jobs end by themselves once their workflow has (`brainmri.parent`); a training writes its state first.
 SECONDS_TO_END = 15.0
@@ -63,28 +61,15 @@ def take_over(snakemake_dir: Path, logs_dir: Path) -> list[str]:
 
 def ended(logs_dir: Path) -> list[str]:
     """Wait until the jobs of a killed run on this machine have ended; kill those that do not."""
-    running, until = set(orphans(logs_dir)), time.monotonic() + SECONDS_TO_END
-    while lives(running) and time.monotonic() < until:
+    attempts = [attempt for record in logs_dir.rglob("*.jsonl") for attempt in attempts_of(record)]
+    running, until = [one for one in attempts if not one.end], time.monotonic() + SECONDS_TO_END
+    while (running := [one for one in running if one.runs_here]) and time.monotonic() < until:
         time.sleep(0.1)
-    told = []
-    for pid, _, command in lives(running):
+    for job in running:
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        told.append(
-            f"`brainmri {command}` (process {pid}) of a run that was killed did not end, and was killed."
-        )
-    return told
-
-
-def orphans(logs_dir: Path) -> Iterator[tuple[int, str, str]]:
-    """Yield number, start and sub-command of each job that tells of no end and is on this machine."""
-    for record in logs_dir.rglob("*.jsonl"):
-        for attempt in attempts_of(record):
-            start = attempt.start
-            if not attempt.end and start.get("place") == place():
-                yield start["pid"], start.get("started"), start.get("command")
-
-
-def lives(processes: set[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
-    """Return those processes that have not ended: a number may have been given to another since."""
-    return [process for process in processes if process[1] and start_time(process[0]) == process[1]]
+            os.kill(job.start["pid"], signal.SIGKILL)
+    return [
+        f"`brainmri {job.start['command']}` (process {job.start['pid']}) of a run that was killed "
+        "did not end, and was killed."
+        for job in running
+    ]

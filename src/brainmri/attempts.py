@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from brainmri.training.lock import place, start_time
+
 TAKEN = ("wall_seconds", "cpu_seconds", "peak_mib")
 
 
@@ -38,6 +40,16 @@ class Attempt:
     def succeeded(self) -> bool:
         """Whether it came to its end."""
         return self.end.get("event") == "end"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its process, where it still runs, can be seen from here."""
+        return self.start.get("place") == place() and self.start.get("started") is not None
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether its process is here and has not ended: its number may have been given to another since."""
+        return self.is_here and start_time(self.start["pid"]) == self.start["started"]
 
     @property
     def host(self) -> str:

@@ -107,7 +107,7 @@ def data_jobs(study: Study, dataset: str) -> Iterator[Job]:
     tested = {run.dataset for run, other in study.external_tests() if other == dataset}
     own, alike = {sizes[-1]}, []
     for place in sorted(tested):
-        if study.datasets[place].get("crop") == study.datasets[dataset].get("crop"):
+        if study.prepared_folder(place, dataset) == folder:
             own |= set(sizes)
         else:
             alike += [(place, size) for size in sizes]
@@ -115,7 +115,7 @@ def data_jobs(study: Study, dataset: str) -> Iterator[Job]:
         outputs = (folder / f"images_{size}.npy", folder / f"crops_{size}.parquet")
         yield Job("crop", {"dataset": dataset, "size": str(size)}, logs / f"crop_{size}.log", outputs)
     for other, size in alike:
-        place = folder / "alike" / other
+        place = study.prepared_folder(other, dataset)
         outputs = (place / f"images_{size}.npy", place / f"crops_{size}.parquet")
         wildcards = {"dataset": dataset, "other": other, "size": str(size)}
         yield Job("crop_alike", wildcards, logs / f"crop_alike_{other}_{size}.log", outputs)

@@ -10,7 +10,6 @@ from brainmri.attempts import Attempt, attempts_of
 from brainmri.jobs import Job
 from brainmri.reporting.numbers import duration
 from brainmri.training.interruption import INTERRUPTED
-from brainmri.training.lock import place, start_time
 
 STATES = ("done", "running", "failed", "stopped", "waiting")
 # A job on another machine that has not touched its record for so long has ended.
@@ -155,9 +154,8 @@ def standing(job: Job, now: datetime) -> Standing:
 
 def is_alive(attempt: Attempt, record: Path) -> bool:
     """Tell whether an attempt that told no end still runs: by its process here, by its signs elsewhere."""
-    started = attempt.start.get("started")
-    if attempt.start.get("place") == place() and started is not None:
-        return start_time(attempt.start["pid"]) == started
+    if attempt.is_here:
+        return attempt.runs_here
     try:
         return time.time() - record.stat().st_mtime < SILENCE_SECONDS
     except OSError:

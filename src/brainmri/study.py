@@ -156,6 +156,12 @@ class Study:
         """Where it is told what a training says of another data set."""
         return run.folder / "external" / f"{other}.parquet"
 
+    def prepared_folder(self, dataset: str, other: str) -> Path:
+        """Where another data set's images lie, cropped as one is: where both crops are equal, one serves."""
+        folder = self.data_folder(other)
+        alike = self.datasets[dataset].get("crop") == self.datasets[other].get("crop")
+        return folder if alike else folder / "alike" / dataset
+
     def models_tested_outside(self) -> list[str]:
         """Return the models that have a matrix of data sets."""
         return list(dict.fromkeys(run.model for run, _ in self.external_tests()))

@@ -1,7 +1,6 @@
 """A study whose Snakemake is killed, and what must come out of it all the same."""
 
 import os
-import signal
 import subprocess
 import time
 from contextlib import suppress
@@ -47,7 +46,7 @@ class KilledStudy(Workflow):
         while process.poll() is None:
             begun = sorted(self.rules_begun() - spared)
             if begun:
-                os.kill(process.pid, signal.SIGKILL)
+                process.kill()
                 process.wait()
                 return begun[0]
             time.sleep(0.05)

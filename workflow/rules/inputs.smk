@@ -26,10 +26,7 @@ def prepared_as_trained(pattern):
     """A file of the other data set's images, prepared as the model's own are: one crop serves where both are equal."""
 
     def path(wildcards):
-        crops = [config["datasets"][name]["crop"] for name in (wildcards.dataset, wildcards.other)]
-        folder = study.data_folder(wildcards.other)
-        if crops[0] != crops[1]:
-            folder = folder / "alike" / wildcards.dataset
+        folder = study.prepared_folder(wildcards.dataset, wildcards.other)
         return folder / pattern.format(size=config["models"][wildcards.model]["image_size"])
 
     return path

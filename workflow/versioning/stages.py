@@ -13,25 +13,22 @@ import yaml
 
 from brainmri.artefacts import written_atomically
 from brainmri.code import PACKAGE, code_of
-from brainmri.configuration import checked
 from brainmri.jobs import AUDIT_SIZE, data_jobs
 from brainmri.splits.folds import fold_names
+from brainmri.status import configured
 from brainmri.study import Study
 
 CONFIG = Path("config/config.yaml")
-SCHEMA = Path("workflow/schemas/config.schema.yaml")
 STAGES = Path("dvc.yaml")
 
 
-def stages_text(config: Path = CONFIG, schema: Path = SCHEMA) -> str:
+def stages_text(config: Path = CONFIG) -> str:
     """Return what dvc.yaml is for a configuration.
 
     Parameters
     ----------
     config
         The configuration, a YAML file.
-    schema
-        Its JSON Schema.
 
     Raises
     ------
@@ -39,19 +36,7 @@ def stages_text(config: Path = CONFIG, schema: Path = SCHEMA) -> str:
         If the configuration is at fault.
     """
     written = yaml.safe_load(config.read_text(encoding="utf-8"))
-    whole = checked(written, yaml.safe_load(schema.read_text(encoding="utf-8")))
-    names = (
-        "datasets",
-        "splits",
-        "models",
-        "seeds",
-        "class_names",
-        "claims",
-        "explain",
-        "external",
-        "probes",
-    )
-    study = Study(name=whole["study"], **{name: whole[name] for name in names})
+    study = configured(config)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
@@ -70,12 +55,11 @@ def stages_text(config: Path = CONFIG, schema: Path = SCHEMA) -> str:
         phantoms=[
             name for name in study.fetched() if study.datasets[name]["source"].get("phantom") is not None
         ],
-        locks=[path for name in study.fetched() if (path := f"config/checksums/{name}.sha256") in locks()],
+        locked=[name for name in study.fetched() if Path(f"config/checksums/{name}.sha256").is_file()],
         # DVC refuses a key that does not stand in the file: the default of such a one is code.
         keys=lambda *wished: [name for name in wished if name in written],
         code=code_paths,
         listed=lambda paths, indent: "\n".join(f"{' ' * indent}- {path}" for path in paths),
-        prepared=lambda run, other: prepared_folder(study, run.dataset, other),
     )
 
 
@@ -85,18 +69,6 @@ def sizes_of(study: Study) -> dict[str, list[int]]:
         dataset: [int(job.wildcards["size"]) for job in data_jobs(study, dataset) if job.rule == "crop"]
         for dataset in study.datasets
     }
-
-
-def prepared_folder(study: Study, dataset: str, other: str) -> Path:
-    """Return where a data set's images lie, prepared as those of another, whose models are tested on them."""
-    folder = study.data_folder(other)
-    alike = study.datasets[dataset]["crop"] == study.datasets[other]["crop"]
-    return folder if alike else folder / "alike" / dataset
-
-
-def locks() -> set[str]:
-    """Return the locks of checksums that the repository has."""
-    return {path.as_posix() for path in Path("config/checksums").glob("*.sha256")}
 
 
 # Each module is parsed with all that it imports: once for all stages.
