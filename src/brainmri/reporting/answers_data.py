@@ -17,10 +17,13 @@ def listed(texts: list[str]) -> str:
 
 def data_answers(study: Study, context: dict) -> dict[str, dict | None]:
     """Return what inventories, audits and manifests answer; None where they do not."""
-    datasets, splits, audits = context["datasets"], context["splits"], context["audits"]
+    return source_answers(study, context) | split_answers(context) | leak_answers(context)
+
+
+def source_answers(study: Study, context: dict) -> dict[str, dict]:
+    """Return what is known of the images before any is split off: where from, of what kind, how prepared."""
+    datasets, classes = context["datasets"], ", ".join(context["class_names"])
     inventories = [dataset["links"]["inventory"] for dataset in datasets]
-    manifests = [split["links"][0] for split in splits]
-    classes = ", ".join(context["class_names"])
     drawn = {name for name in study.datasets if "phantom" in (study.datasets[name].get("source") or {})}
     real = [dataset for dataset in datasets if dataset["name"] not in drawn]
     return {
@@ -44,41 +47,39 @@ def data_answers(study: Study, context: dict) -> dict[str, dict | None]:
             listed(
                 [
                     f"{dataset['name']}: decoded to gray, cropped ({crop_words(study, dataset['name'])}), "
-                    "resized to "
-                    f"a square; {dataset['fallbacks']} of {dataset['crops']} images kept whole"
+                    f"resized to a square; {dataset['fallbacks']} of {dataset['crops']} images kept whole"
                     for dataset in datasets
                 ]
             ),
             *[dataset["links"]["crops"] for dataset in datasets],
         ),
         "quality": answer(listed([quality_words(dataset) for dataset in datasets]), *inventories),
+        "labels": answer(
+            f"Labels ({classes}) are those of the source's folders, taken over unchanged, for training and "
+            "test alike.",
+            *inventories,
+        ),
+    }
+
+
+def split_answers(context: dict) -> dict[str, dict]:
+    """Return which images train, validate and test, and which are left out."""
+    datasets, splits = context["datasets"], context["splits"]
+    inventories = [dataset["links"]["inventory"] for dataset in datasets]
+    manifests = [split["links"][0] for split in splits]
+    return {
         "subsets": answer(listed([split_words(split) for split in splits]), *manifests),
         "missing": answer(
             "Files that cannot be decoded or have no label of the study are left out, and nothing is "
             "imputed. " + listed([excluded_words(split) for split in splits]),
             *manifests,
         ),
-        "labels": answer(
-            f"Labels ({classes}) are those of the source's folders, taken over unchanged, for training and "
-            "test "
-            "alike.",
-            *inventories,
-        ),
-        "conflicts": conflict_answer(audits),
         "partitions": answer(listed([parts_words(split) for split in splits]), *manifests),
         "disjoint": answer(listed([leak_words(split, datasets) for split in splits]), *manifests),
         "sizes": answer(
             "No size was aimed at: all images that a split admits are used. "
             + listed([test_words(split) for split in splits]),
             *manifests,
-        ),
-        "shortcuts": answer(
-            listed([audit["shortcut"]["text"] for audit in audits if audit["shortcut"]]),
-            *[audit["links"][0] for audit in audits if audit["shortcut"]],
-        ),
-        "overlap": answer(
-            listed([overlap_words(row) for row in context["overlaps"]]),
-            *[row["link"] for row in context["overlaps"]],
         ),
         "flow": answer(
             listed([f"{d['name']}: {d['files']} files, {d['usable']} usable" for d in datasets])
@@ -91,8 +92,7 @@ def data_answers(study: Study, context: dict) -> dict[str, dict | None]:
         "counts": answer(listed([class_words(split) for split in splits]), *manifests),
         "clusters": answer(
             "Images of one patient and copies of one picture form a group; whole groups are resampled for "
-            "every "
-            "interval.",
+            "every interval.",
             *manifests,
         ),
         "difference": answer(
@@ -100,6 +100,22 @@ def data_answers(study: Study, context: dict) -> dict[str, dict | None]:
             + " "
             + listed([class_words(split) for split in splits]),
             *manifests,
+        ),
+    }
+
+
+def leak_answers(context: dict) -> dict[str, dict | None]:
+    """Return what the audits found: labels that differ, shortcuts, images that data sets share."""
+    audits = context["audits"]
+    return {
+        "conflicts": conflict_answer(audits),
+        "shortcuts": answer(
+            listed([audit["shortcut"]["text"] for audit in audits if audit["shortcut"]]),
+            *[audit["links"][0] for audit in audits if audit["shortcut"]],
+        ),
+        "overlap": answer(
+            listed([overlap_words(row) for row in context["overlaps"]]),
+            *[row["link"] for row in context["overlaps"]],
         ),
     }
 
