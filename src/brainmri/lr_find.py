@@ -29,7 +29,7 @@ def lr_find(
     steps: int = 200,
     seed: int = 0,
     weights_dir: Path = Path("data/weights"),
-    cache_dir: Path = Path(".brainmri/arithmetic"),
+    cache_dir: Path | None = None,
     device: str = "auto",
     threads: int = 0,
 ) -> None:
@@ -59,7 +59,8 @@ def lr_find(
     weights_dir
         Where `pretrained: true` finds `{architecture}.safetensors`.
     cache_dir
-        Where it is kept which arithmetic is fastest.
+        Where it is kept which arithmetic is fastest; where not given, in the user's cache, so that all
+        studies on a machine agree.
     device
         `auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:1`.
     threads

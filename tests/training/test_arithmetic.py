@@ -88,6 +88,22 @@ def test_the_choice_is_remembered_told_and_made_anew_for_another_network(bf16, r
     assert len(races) == 2
 
 
+def test_all_studies_of_a_user_share_the_memory(bf16, raced, tmp_path, monkeypatch):
+    races, told = raced([0.1, 0.2, 0.3, 0.4]), []
+    recipe, network = recipe_from(DENSE), network_of(**DENSE)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    for study in ("one", "other"):
+        (tmp_path / study).mkdir()
+        monkeypatch.chdir(tmp_path / study)
+        choose_arithmetic(recipe, network, CPU, 10, None, print)
+    assert len(races) == 1 and len(list((tmp_path / "home/brainmri/arithmetic").iterdir())) == 1
+    # A place that takes no file costs the memory, not the training.
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert choose_arithmetic(recipe, network, CPU, 10, None, told.append) == Arithmetic("fp32", True)
+    assert "not remembered" in told[0]
+
+
 SPOILT = ["", "[]", "{}", json.dumps({"seconds_per_step": {"fp32, contiguous": "x"}})]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from local_s3 import KEYS, local_s3
 from phantom_study import BIN, ROOT, SMALL_STUDY
 
 pytestmark = pytest.mark.slow
@@ -32,7 +33,7 @@ SNAKEMAKE = ("snakemake", "--cores", "2", "--resources", "gpu=1")
 
 def tried(clone: Path, *command: str) -> subprocess.CompletedProcess:
     """Run a command in the clone, with the environment's programs and the clone's own sources."""
-    own = {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(clone / "src")}
+    own = KEYS | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(clone / "src")}
     for kind in ("AUTHOR", "COMMITTER"):
         own |= {f"GIT_{kind}_NAME": "t", f"GIT_{kind}_EMAIL": "t@example.org"}
     return subprocess.run(command, cwd=clone, capture_output=True, text=True, env=os.environ | own)
@@ -128,6 +129,23 @@ def test_a_clone_has_nothing_to_do_after_pull_and_adopt(clone):
     assert not os.access(clone / PLACE / "cnn/seed0/model.safetensors", os.W_OK) or os.geteuid() == 0
     assert has_nothing_to_do(clone)
     assert ran(run(clone, "dvc", "repro")) == set()
+
+
+def test_a_clone_pulls_from_s3_with_keys_that_are_written_nowhere(origin):
+    clone = origin.parent / "from-s3"
+    with local_s3("store") as address:
+        run(origin, "dvc", "remote", "add", "cloud", "s3://store/brainmri")
+        run(origin, "dvc", "remote", "modify", "cloud", "endpointurl", address)
+        run(origin, "dvc", "push", "--remote", "cloud")
+        commit(origin)
+        subprocess.run(["git", "clone", "-q", origin, clone], check=True)
+        run(clone, "dvc", "pull", "--remote", "cloud")
+    assert "Adopted" in run(clone, *HANDSHAKE, "adopt")
+    assert has_nothing_to_do(clone)
+    for folder in (origin, clone):
+        written = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+        secrets = [value.encode() for value in KEYS.values()]
+        assert not [path for path in written if any(secret in path.read_bytes() for secret in secrets)]
 
 
 def test_metrics_and_plots_are_shown(clone):

@@ -41,7 +41,7 @@ class ProbeTraining:
     seed: int
     crop: CropSettings
     weights_dir: Path
-    cache_dir: Path
+    cache_dir: Path | None
     device: str
     threads: int
 

@@ -50,7 +50,7 @@ def probes(
     crop: CropSettings = CropSettings(),  # noqa: B008 (frozen)
     weights_dir: Path = Path("data/weights"),
     work_dir: Path = Path(".brainmri/probes"),
-    cache_dir: Path = Path(".brainmri/arithmetic"),
+    cache_dir: Path | None = None,
     device: str = "auto",
     threads: int = 0,
 ) -> None:
@@ -91,7 +91,8 @@ def probes(
     work_dir
         Where altered images and models are kept until the stage ends.
     cache_dir
-        Where it is kept which arithmetic is fastest.
+        Where it is kept which arithmetic is fastest; where not given, in the user's cache, so that all
+        studies on a machine agree.
     device
         `auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:1`.
     threads

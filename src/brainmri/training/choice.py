@@ -1,8 +1,10 @@
 """Which arithmetic a training takes: tried on the device, once, and remembered in a file.
 
-So that two trainings on one machine agree, a rule of thumb decides unless another choice is clearly faster.
+So that two trainings on one machine agree, it is remembered for all of a user's studies, and a rule of thumb
+decides unless another choice is clearly faster.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,7 +28,12 @@ GAIN_SECONDS = 0.005
 
 
 def choose_arithmetic(
-    recipe: Recipe, network: Classifier, device: torch.device, steps: int, cache_dir: Path, tell: Callable
+    recipe: Recipe,
+    network: Classifier,
+    device: torch.device,
+    steps: int,
+    cache_dir: Path | None,
+    tell: Callable,
 ) -> Arithmetic:
     """Return the arithmetic to train in: what the recipe names, and for the rest what was measured.
 
@@ -41,7 +48,7 @@ def choose_arithmetic(
     steps
         Steps of the whole training: compiling must pay within them.
     cache_dir
-        Where the measurements are kept, one file a network and device.
+        Where the measurements are kept, one file a network and device; None: in the user's cache.
     tell
         Called with a line for people about what was chosen.
 
@@ -54,11 +61,15 @@ def choose_arithmetic(
     size, images = recipe.image_size, recipe.micro_batch or recipe.batch_size
     if len(candidates) == 1 and (recipe.compile != "auto" or device.type != "cuda"):
         return replace(candidates[0], compiled=recipe.compile is True)
-    file = cache_dir / f"{mark(recipe, network, device, candidates)[:32]}.json"
+    file = (cache_dir or users_cache()) / f"{mark(recipe, network, device, candidates)[:32]}.json"
     times = remembered(file, candidates)
     if times is None:
         times = seconds_per_step(network, candidates, device, images, size)
-        write_json({"device": device_name(device), "seconds_per_step": times}, file)
+        try:
+            write_json({"device": device_name(device), "seconds_per_step": times}, file)
+        except BrainmriError as error:
+            # A home that cannot be written must not stop a training.
+            tell(f"which arithmetic is fastest is not remembered: {error}")
     chosen = fastest(candidates, times, network, device)
     compiled = recipe.compile is True or (
         recipe.compile == "auto" and compile_pays(network, chosen, device, images, size, steps)
@@ -68,6 +79,11 @@ def choose_arithmetic(
         f"arithmetic: {chosen} ({', '.join(f'{name} {1000 * time:.0f} ms' for name, time in times.items())})"
     )
     return chosen
+
+
+def users_cache() -> Path:
+    """Return where a user's programs keep what can be made again (XDG Base Directory Specification)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "brainmri" / "arithmetic"
 
 
 def fastest(

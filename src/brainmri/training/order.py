@@ -27,7 +27,7 @@ class TrainingOrder:
     crop: CropSettings
     weights_dir: Path
     checkpoint_dir: Path
-    cache_dir: Path
+    cache_dir: Path | None
     device: str
     devices: int
     threads: int

@@ -40,7 +40,7 @@ def make_plan(
     recipe: Recipe,
     seed: int,
     device: torch.device,
-    cache_dir: Path,
+    cache_dir: Path | None,
     ranks: Ranks,
 ) -> Plan:
     """Choose the arithmetic, bring the network to the device, and return what stays the same from here on."""

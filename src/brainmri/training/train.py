@@ -20,7 +20,7 @@ def train(
     crop: CropSettings = CropSettings(),  # noqa: B008 (frozen)
     weights_dir: Path = Path("data/weights"),
     checkpoint_dir: Path = Path(".brainmri/checkpoints"),
-    cache_dir: Path = Path(".brainmri/arithmetic"),
+    cache_dir: Path | None = None,
     device: str = "auto",
     devices: int = 1,
     threads: int = 0,
@@ -56,7 +56,8 @@ def train(
     checkpoint_dir
         Where the state of a running training is kept.
     cache_dir
-        Where it is kept which arithmetic is fastest.
+        Where it is kept which arithmetic is fastest; where not given, in the user's cache, so that all
+        studies on a machine agree.
     device
         `auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:1`.
     devices

@@ -1,0 +1,34 @@
+"""An S3 on this machine, for DVC's tests and benchmark."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+# The secret is looked for afterwards, wherever a tool may have written it.
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "AKIAPHANTOMPHANTOM00",
+    "AWS_SECRET_ACCESS_KEY": "a-secret-that-shows-up-nowhere",
+}
+
+
+@contextmanager
+def local_s3(bucket: str) -> Iterator[str]:
+    """Serve an empty bucket on a free port; yield the address of the server."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        address = f"http://{host}:{port}"
+        client = boto3.client(
+            "s3",
+            endpoint_url=address,
+            region_name="us-east-1",
+            aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
+        )
+        client.create_bucket(Bucket=bucket)
+        yield address
+    finally:
+        server.stop()
