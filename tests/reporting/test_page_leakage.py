@@ -26,6 +26,14 @@ def test_what_was_leakage_is_said_with_its_interval():
     )
 
 
+def test_each_leak_free_protocol_of_the_same_model_is_told():
+    told = sentence(row_of(difference=0.006, low=-0.01, high=0.02), row_of(free="published_clean"))
+    assert "cannot be told: under grouped it is 98.0 %" in told
+    assert told.endswith(
+        " Under published_clean it is 94.4 %, a difference of 4.2 points (95 % interval 2.9 to 5.6)."
+    )
+
+
 def test_what_could_be_chance_is_not_called_leakage():
     told = sentence(row_of(difference=0.01, low=-0.004, high=0.02))
     assert "were leakage" not in told

@@ -37,7 +37,8 @@ def leakage_context(study: Study, best: list[dict], artefacts: Artefacts) -> dic
         rows = sorted(own.to_dict("records"), key=lambda row: rank(row))
         tables.append({"dataset": dataset, "rows": [leakage_row(row) for row in rows]})
         told = [row for row in rows if row["model"] == leaders.get(dataset)] or rows
-        sentences.append({"dataset": dataset, "text": sentence(told[0])})
+        of_the_first = [row for row in told if all(row[key] == told[0][key] for key in ("model", "split"))]
+        sentences.append({"dataset": dataset, "text": sentence(*of_the_first)})
     return {"tables": tables, "sentences": sentences, "link": artefacts.link(path)}
 
 
@@ -86,8 +87,17 @@ def over_seeds(row: dict, name: str) -> str:
     return span(row[f"{name}_difference_lowest_seed"], row[f"{name}_difference_highest_seed"])
 
 
-def sentence(row: dict) -> str:
-    """Return in words how much of a model's accuracy under a leaking protocol was leakage."""
+def sentence(row: dict, *others: dict) -> str:
+    """Return in words how much of a model's accuracy under a leaking protocol was leakage.
+
+    Parameters
+    ----------
+    row
+        The protocol, and the leak-free one that a reader should hear of first.
+    others
+        The same beside other leak-free protocols, which may tell another story: `grouped` trains anew, on
+        other images; `published_clean` tests the same network without the copies.
+    """
     share = measured("accuracy", entry_of(row, "accuracy", ""))["text"]
     free = measured("accuracy", entry_of(row, "accuracy", "_free"))["text"]
     low, high = row["accuracy_difference_low"], row["accuracy_difference_high"]
@@ -104,6 +114,13 @@ def sentence(row: dict) -> str:
             f"Whether the {share} accuracy of {row['model']} under {row['split']} owes anything to leakage "
             f"cannot be told: under {row['free_split']} it is {free}, a difference of {points} points "
             f"({beside})."
+        )
+    for other in others:
+        free = measured("accuracy", entry_of(other, "accuracy", "_free"))["text"]
+        low, high = other["accuracy_difference_low"], other["accuracy_difference_high"]
+        text += (
+            f" Under {other['free_split']} it is {free}, a difference of "
+            f"{in_points(other['accuracy_difference'])} points (95 % interval {span(low, high)})."
         )
     absent = absent_classes(row)
     return text + (f" Without {absent}, which one of the two does not test." if absent else "")
