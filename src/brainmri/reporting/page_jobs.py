@@ -43,13 +43,16 @@ def row_of(job: Job, attempts: list[Attempt]) -> dict:
     }
 
 
-def sums_of(attempts: list[Attempt]) -> dict[str, str]:
-    """Return wall and CPU time of some attempts, and their largest peak of memory, as text."""
+def sums_of(attempts: list[Attempt]) -> dict:
+    """Return wall and CPU time of some attempts, and their largest peak of memory: text, and the numbers."""
+    wall = wall_of(attempts)
+    cpu = sum(attempt.end.get("cpu_seconds", 0.0) for attempt in attempts)
     peak = max((attempt.end.get("peak_mib", 0.0) for attempt in attempts), default=0.0)
     return {
-        "wall": duration(wall_of(attempts)),
-        "cpu": duration(sum(attempt.end.get("cpu_seconds", 0.0) for attempt in attempts)),
+        "wall": duration(wall),
+        "cpu": duration(cpu),
         "peak": f"{peak:.0f} MiB",
+        "numbers": {"wall": round(wall, 1), "cpu": round(cpu, 1), "peak": round(peak)},
     }
 
 
