@@ -56,6 +56,15 @@ def test_version_and_unknown_commands(capsys):
     assert main([]) == 2
 
 
+def test_the_process_ends_with_its_status_when_all_is_said():
+    code = (
+        "import atexit, brainmri.cli as cli; atexit.register(lambda: print('asked at the end')); "
+        "cli.main = lambda: print('said') or 75; cli.program()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (75, "said\nasked at the end\n")
+
+
 def test_a_mistake_ends_with_status_1_and_one_line(tmp_path):
     command = [BRAINMRI, "audit", "--inventory", tmp_path / "none.parquet"]
     command += ["--duplicates", "d", "--groups", "g", "--output", "o"]

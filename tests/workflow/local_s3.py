@@ -1,5 +1,6 @@
 """An S3 on this machine, for DVC's tests and benchmark."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ KEYS = {
 @contextmanager
 def local_s3(bucket: str) -> Iterator[str]:
     """Serve an empty bucket on a free port; yield the address of the server."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or it tells every request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
