@@ -1,6 +1,6 @@
 """What 2000 resamples of the count-based metrics cost, beside a loop over scikit-learn.
 
-    .venv/bin/python benchmarks/resampling_speed.py [--images 1311] [--resamples 2000] [--looped 20] [--rounds 5]
+    .venv/bin/python benchmarks/resampling_speed.py [--images 1311] [--resamples 2000]
 
 Both tell the same of the same weights: accuracy, balanced accuracy, Matthews' and Cohen's coefficients, and
 precision, recall and F1 of each class and as macro averages, of test images in groups of one to eight whose
@@ -28,7 +28,15 @@ from brainmri.evaluation.differences import group_counts
 from brainmri.evaluation.metrics import class_metrics, overall_metrics
 
 LIMIT, SHARE_RIGHT = 500, 0.9
-OVERALL = ("accuracy", "balanced_accuracy", "mcc", "cohen_kappa", "macro_precision", "macro_recall", "macro_f1")
+OVERALL = (
+    "accuracy",
+    "balanced_accuracy",
+    "mcc",
+    "cohen_kappa",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+)
 OF_CLASSES = ("precision", "recall", "f1")
 
 
@@ -95,7 +103,8 @@ def main() -> None:
         times.append(np.diff(moments) * [1, options.resamples / options.looped])
     ratio = median(other / own for own, other in times)
     own, other = (median(values) for values in zip(*times, strict=True))
-    print(f"{options.resamples} resamples of {len(OVERALL) + len(OF_CLASSES) * len(NAMES)} metrics of {len(truth)} images")
+    metrics = len(OVERALL) + len(OF_CLASSES) * len(NAMES)
+    print(f"{options.resamples} resamples of {metrics} metrics of {len(truth)} images")
     print(f"ours {1000 * own:.1f} ms; scikit-learn {other:.1f} s, by {options.looped} of them")
     print(f"{ratio:.0f} times faster, limit {LIMIT}: {'met' if ratio >= LIMIT else 'missed'}")
 

@@ -92,6 +92,19 @@ def test_the_leak_of_a_split_is_on_its_card(cards):
     assert "no test image was found to have its patient" in cards["phantom-grouped-resnet18.md"]
 
 
+def test_probes_are_on_the_card_of_their_model_and_in_the_checklist(study, cards):
+    probed = study.probed_model()
+    other = next(run.model for run in study.runs() if run.model != probed)
+    document = read_json(study.probes_folder("phantom", "grouped") / "probes.json")
+    entry = document["test"]["border"]["balanced_accuracy"]
+    told = f"({100 * entry['low']:.1f}–{100 * entry['high']:.1f}"
+    rows = rows_of(cards[f"phantom-grouped-{probed}.md"])
+    assert any(row[0] == "border" and told in row[2] for row in rows)
+    assert not any(row[0] == "border" for row in rows_of(cards[f"phantom-grouped-{other}.md"]))
+    (item,) = [row for row in rows_of(cards["claim-2024.md"]) if row[0] == "30"]
+    assert f"{told}; chance" in item[4] and "probes.json" in item[5]
+
+
 def test_what_no_artefact_knows_is_an_open_question(cards):
     for name, text in cards.items():
         assert re.search(r"\*\*open\*\*|\*\*Open\*\*", text), name

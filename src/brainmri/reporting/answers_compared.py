@@ -1,11 +1,12 @@
-"""Answers to checklists from tests on the same images: models against each other, baselines and protocols."""
+"""Answers to checklists from tests on the same images: of models, baselines, protocols and probes."""
 
 from brainmri.reporting.answers_data import answer, listed
+from brainmri.reporting.page_probes import told
 from brainmri.reporting.words import with_interval
 
 
 def compared_answers(context: dict) -> dict[str, dict | None]:
-    """Return what pairs, baselines and protocol differences answer; None where there are none.
+    """Return what pairs, baselines, protocol differences and probes answer; None where there are none.
 
     Parameters
     ----------
@@ -16,6 +17,7 @@ def compared_answers(context: dict) -> dict[str, dict | None]:
         "compared": compared(context["pairs"]),
         "baselines": beside_baselines(context),
         "leakage": leakage(context["leakage"]),
+        "probes": probes(context["probes"]),
     }
 
 
@@ -72,3 +74,13 @@ def leakage(context: dict) -> dict | None:
         for metric in row["metrics"][:1]
     ]
     return answer(listed(told), context["link"]) if told else None
+
+
+def probes(context: list[dict]) -> dict | None:
+    """Return what each probe scored of what has no lesion to learn from."""
+    lines = [
+        f"{split['dataset']}, {split['split']}: {split['model']}, {split['epochs']} epochs, images altered: "
+        + "; ".join(f"{row['title']} {told(row)}" for row in split["rows"])
+        for split in context
+    ]
+    return answer(listed(lines), *[split["links"][0] for split in context]) if lines else None

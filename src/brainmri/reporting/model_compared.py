@@ -1,11 +1,11 @@
-"""What a model card says of a model beside others: baselines, other models, and other protocols."""
+"""What a model card says of a model beside others: baselines, models, protocols, and what probes show."""
 
 from brainmri.reporting.cards import table
 from brainmri.reporting.words import with_interval
 
 
 def comparison_blocks(run: dict, context: dict) -> list[dict]:
-    """Return the tables of a model beside baselines, other models of its split, and leaking protocols.
+    """Return the tables of a model beside baselines, other models, leaking protocols, and probes.
 
     Parameters
     ----------
@@ -23,6 +23,7 @@ def comparison_blocks(run: dict, context: dict) -> list[dict]:
             ),
             against_models(run, [own for own in context["pairs"] if (own["dataset"], own["split"]) == place]),
             under_protocols(run, context["leakage"]),
+            probed(run, context["probes"]),
         )
         if block is not None
     ]
@@ -78,3 +79,17 @@ def under_protocols(run: dict, leakage: dict) -> dict | None:
     ]
     head = ["Splits", "Metric", "With leak", "Leak-free", "Difference, points"]
     return table("With leak and without", head, cells, leakage["link"]) if cells else None
+
+
+def probed(run: dict, probes: list[dict]) -> dict | None:
+    """Return the table of what the model's recipe scores, briefly trained, on images without the lesion."""
+    place = ("dataset", "split", "model")
+    own = next((one for one in probes if all(one[key] == run[key] for key in place)), None)
+    if own is None:
+        return None
+    cells = [
+        [row["title"], row["saw"], with_interval(row["metrics"][0]), row["metrics"][0]["chance"]]
+        for row in own["rows"]
+    ]
+    head = ["Probe", "It saw", "Balanced accuracy", "Chance"]
+    return table(f"Probes: the same recipe, {own['epochs']} epochs", head, cells, own["links"][0])
