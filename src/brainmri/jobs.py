@@ -20,19 +20,11 @@ KEYS = tuple(item.name for item in fields(Study) if not item.name.endswith("_dir
 AUDIT_SIZE = 256
 # The rules whose jobs are listed here. Of any other rule, what left a record is a job.
 LISTED = {
-    *("fetch", "checksum", "inventory", "crop", "shrink", "audit", "overlap", "pool", "split", "baselines"),
-    *("train", "predict_split", "evaluate", "explain", "compare", "draw_split", "draw_model", "draw_curves"),
-    *(
-        "draw_explain",
-        "probes",
-        "draw_probes",
-        "predict_external",
-        "draw_external",
-        "crop_alike",
-        "draw_comparison",
-        "plot_data",
-    ),
-    *("draw_dataset", "draw_audit", "draw_quality", "draw_pairs", "report"),
+    *("fetch", "checksum", "inventory", "crop", "shrink", "crop_alike", "audit", "overlap", "pool"),
+    *("split", "baselines", "train", "probes", "predict_split", "predict_external", "evaluate", "plot_data"),
+    *("explain", "compare", "draw_dataset", "draw_quality", "draw_audit", "draw_split", "draw_model"),
+    *("draw_curves", "draw_explain", "draw_probes", "draw_pairs", "draw_external", "draw_comparison"),
+    "report",
 }
 
 
