@@ -12,6 +12,7 @@ from brainmri.evaluation.bootstrap import (
     collapsed,
     effective_size,
     grouping_of,
+    metric_interval,
     percentile_interval,
     proportion_interval,
     resampled_weights,
@@ -146,3 +147,16 @@ def test_intervals_hold_the_truth_about_as_often_as_they_promise(groups_a_class)
     accuracy, macro_f1 = simulated_coverage(groups_a_class, images_a_group=6)
     assert 0.91 <= accuracy <= 0.995
     assert 0.91 <= macro_f1 <= 0.995
+
+
+def test_a_metric_that_can_be_negative_has_limits_below_zero_and_the_others_have_none():
+    truth = np.repeat([0, 1], 20)
+    grouping = grouping_of(np.arange(40), truth, 2)
+    resampled = np.random.default_rng(0).normal(-0.1, 0.1, 500)
+    low, high = metric_interval("cohen_kappa", -0.1, resampled, truth, grouping)
+    assert low < -0.2 and high > 0
+    for name in ("accuracy", "macro_f1"):
+        low, high = metric_interval(name, 0.0, np.zeros(500), truth, grouping)
+        assert low == pytest.approx(0, abs=1e-9) and 0 < high < 0.2
+    low, high = metric_interval("log_loss", 1.5, resampled + 1.6, truth, grouping)
+    assert low < 1.5 < high

@@ -30,6 +30,8 @@ from brainmri.intervals import LEVEL, wilson_interval
 
 CHUNK = 2_000_000  # weights held at once: 16 MB
 NO_VARIANCE = 1e-20  # what rounding leaves of zero
+LOSSES = ("log_loss", "brier")  # without an upper bound
+SIGNED = ("mcc", "cohen_kappa")  # from -1 to 1
 
 
 @dataclass(frozen=True)
@@ -246,3 +248,28 @@ def percentile_interval(resampled: np.ndarray, grouping: Grouping) -> tuple[floa
     tail = norm.cdf(t.ppf((1 - LEVEL) / 2, grouping.freedom))
     low, high = np.nanquantile(resampled, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def metric_interval(
+    name: str, value: float, resampled: np.ndarray, truth: np.ndarray, grouping: Grouping
+) -> tuple[float, float]:
+    """Return the interval of a metric of all images, of the kind that suits it: the same wherever it is told.
+
+    Parameters
+    ----------
+    name
+        Of the metric.
+    value
+        As observed.
+    resampled : (R,) float array
+        In each resample.
+    truth : (N,) int array
+        True class indices.
+    grouping
+        The images' groups.
+    """
+    if name == "accuracy":
+        return proportion_interval(value, resampled, np.ones(len(truth), bool), grouping)
+    if name in LOSSES or (name in SIGNED and value <= 0):
+        return percentile_interval(resampled, grouping)
+    return bounded_interval(value, resampled, [truth == own for own in np.unique(truth)], grouping)

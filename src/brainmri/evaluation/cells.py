@@ -10,11 +10,10 @@ from functools import cached_property
 import numpy as np
 
 from brainmri.evaluation.bootstrap import (
+    LOSSES,
     Grouping,
-    bounded_interval,
     grouping_of,
-    percentile_interval,
-    proportion_interval,
+    metric_interval,
     resampled_weights,
 )
 from brainmri.evaluation.differences import (
@@ -26,7 +25,6 @@ from brainmri.evaluation.differences import (
 from brainmri.evaluation.metrics import overall_metrics
 from brainmri.evaluation.probabilities import brier_scores, log_losses, softmax
 
-LOSSES = ("log_loss", "brier")
 METRICS = (*DIFFERENCES, *LOSSES)
 
 
@@ -110,13 +108,7 @@ def mean_of(
 ) -> tuple[float, np.ndarray, tuple[float, float]]:
     """Return the mean of one metric over some trainings: its value, its resamples and its interval."""
     value, spread = float(scores.values[name][chosen].mean()), scores.spread[name][:, chosen].mean(axis=1)
-    if name in LOSSES:
-        limits = percentile_interval(spread, cell.grouping)
-    elif name == "accuracy":
-        limits = proportion_interval(value, spread, np.ones(len(cell.truth), bool), cell.grouping)
-    else:
-        limits = bounded_interval(value, spread, cell.kinds, cell.grouping)
-    return value, spread, limits
+    return value, spread, metric_interval(name, value, spread, cell.truth, cell.grouping)
 
 
 def between(

@@ -10,7 +10,7 @@ from brainmri.evaluation.bootstrap import (
     Grouping,
     bounded_interval,
     grouping_of,
-    percentile_interval,
+    metric_interval,
     proportion_interval,
     resampled_weights,
 )
@@ -25,7 +25,6 @@ from brainmri.evaluation.scores import class_scores, overall_scores
 from brainmri.evaluation.selective import confidence_entries, referral_entries
 from brainmri.intervals import LEVEL
 
-LOSSES = ("log_loss", "brier")
 METHOD = (
     "groups resampled within classes (Rao-Wu-Yue bootstrap); metrics from 0 to 1: Wilson at the effective "
     "sample size; losses: expanded percentiles; calibration error: less what noise adds up to"
@@ -179,18 +178,11 @@ def resampled_metrics(
 
 def overall_entries(part: Predictions, values: dict, spread: dict, grouping: Grouping) -> dict[str, dict]:
     """Return the whole part's metrics with their intervals."""
-    everyone = np.ones(len(part.truth), dtype=bool)
-    of_classes = [part.truth == index for index in np.unique(part.truth)]
-    entries = {}
-    for name in [name for name in values if not name.startswith("class:")]:
-        if name == "accuracy":
-            limits = proportion_interval(values[name], spread[name], everyone, grouping)
-        elif name in LOSSES or values[name] <= 0:  # correlation and kappa can be negative
-            limits = percentile_interval(spread[name], grouping)
-        else:
-            limits = bounded_interval(values[name], spread[name], of_classes, grouping)
-        entries[name] = entry(values[name], limits)
-    return entries
+    return {
+        name: entry(value, metric_interval(name, value, spread[name], part.truth, grouping))
+        for name, value in values.items()
+        if not name.startswith("class:")
+    }
 
 
 def class_entries(

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from brainmri.evaluation.bootstrap import Grouping, bounded_interval, grouping_of, proportion_interval
+from brainmri.evaluation.bootstrap import Grouping, grouping_of, metric_interval
 from brainmri.evaluation.differences import (
     DIFFERENCES,
     correlations,
@@ -54,7 +54,7 @@ def judged_probes(
     )
     limits = {
         name: [
-            limits_of_metric(name, value, resampled, target, grouping)
+            metric_interval(name, value, resampled, target, grouping)
             for value, resampled, target in zip(values[name], spread[name].T, targets, strict=True)
         ]
         for name in DIFFERENCES
@@ -83,15 +83,6 @@ def judged_probes(
                 for name in DIFFERENCES
             }
     return entries
-
-
-def limits_of_metric(
-    name: str, value: float, resampled: np.ndarray, target: np.ndarray, grouping: Grouping
-) -> tuple[float, float]:
-    """Return low and high of a metric, by the kind of interval that `metrics.json` has of it."""
-    if name == "accuracy":
-        return proportion_interval(value, resampled, np.ones(len(target), bool), grouping)
-    return bounded_interval(value, resampled, [target == own for own in np.unique(target)], grouping)
 
 
 def chance_entries(target: np.ndarray, by_chance: np.ndarray, classes: int) -> dict[str, float | None]:
