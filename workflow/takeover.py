@@ -1,4 +1,4 @@
-"""What a killed Snakemake leaves in a folder, taken away: its locks, and its jobs that still run.
+"""What a killed Snakemake leaves, taken away: its locks, its jobs that still run, files half written.
 
 Plain Python for the Snakefile. Each run holds a shared lock of the file system (`flock`) for as long as it
 lives, however it ends. Who gets that lock for itself alone knows that no other run is at work here.
@@ -6,6 +6,7 @@ lives, however it ends. Who gets that lock for itself alone knows that no other 
 
 import fcntl
 import os
+import re
 import signal
 import time
 from contextlib import suppress
@@ -15,6 +16,8 @@ from brainmri.attempts import attempts_of
 
 # Jobs end by themselves once their workflow has (`brainmri.parent`); a training writes its state first.
 SECONDS_TO_END = 15.0
+# What `brainmri.artefacts.written_atomically` calls a file until it is whole.
+HALF_WRITTEN = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
 # Open for as long as this process lives.
 HELD = []
 
@@ -52,6 +55,7 @@ def take_over(snakemake_dir: Path, logs_dir: Path) -> list[str]:
             told += ended(logs_dir)
             for lock in locks:
                 lock.unlink(missing_ok=True)
+            remove_half_written(snakemake_dir.parent)
             told.append("A run that was killed had locked this folder; it is unlocked, and its work goes on.")
     with suppress(OSError):
         fcntl.flock(handle, fcntl.LOCK_SH)
@@ -73,3 +77,14 @@ def ended(logs_dir: Path) -> list[str]:
         "did not end, and was killed."
         for job in running
     ]
+
+
+def remove_half_written(folder: Path) -> None:
+    """Remove what killed jobs had begun to write below ``data`` and ``results``; nobody reads it."""
+    for part in ("data", "results"):
+        for place, folders, files in os.walk(folder / part):
+            # Sources can hold a million files, and are not written so.
+            if "raw" in folders:
+                folders.remove("raw")
+            for name in filter(HALF_WRITTEN.fullmatch, files):
+                Path(place, name).unlink(missing_ok=True)

@@ -1,14 +1,17 @@
 """What a killed run left is taken away, and what a live one holds is not."""
 
 import json
+import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from brainmri.artefacts import written_atomically
 from brainmri.training.lock import place, start_time
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +50,18 @@ def test_the_lock_of_a_killed_run_goes(folders):
     told = takeover.take_over(*folders)
     assert "unlocked" in told[0]
     assert not list((folders[0] / "locks").iterdir())
+
+
+def test_what_a_killed_job_had_begun_to_write_goes(folders):
+    results = folders[0].parent / "results" / "study"
+    with suppress(KeyboardInterrupt), written_atomically(results / "metrics.json") as temporary:
+        temporary.write_text("half")
+        left = results / temporary.name.replace(str(os.getpid()), "99999")
+        left.write_text("half")
+        (results / ".notes.tmp").write_text("another tool's")
+        raise KeyboardInterrupt
+    takeover.take_over(*folders)
+    assert [path.name for path in results.iterdir()] == [".notes.tmp"]
 
 
 def test_the_lock_of_a_live_run_stays_and_goes_once_it_was_killed(folders):
