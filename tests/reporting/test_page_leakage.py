@@ -27,11 +27,15 @@ def test_what_was_leakage_is_said_with_its_interval():
 
 
 def test_each_leak_free_protocol_of_the_same_model_is_told():
-    told = sentence(row_of(difference=0.006, low=-0.01, high=0.02), row_of(free="published_clean"))
+    row = row_of(difference=0.006, low=-0.01, high=0.02)
+    told = sentence(row, row_of(free="published_clean"))
     assert "cannot be told: under grouped it is 98.0 %" in told
     assert told.endswith(
-        " Under published_clean it is 94.4 %, a difference of 4.2 points (95 % interval 2.9 to 5.6)."
+        " It is 94.4 % under published_clean, a difference of 4.2 points (95 % interval 2.9 to 5.6)."
     )
+    # Compared are the classes that both test: the first number is not the one that was told above.
+    told = sentence(row, row_of(free="published_clean", absent="no_tumor"))
+    assert "Without no tumor, which only one of the two tests, it is 98.6 %, and 94.4 % under" in told
 
 
 def test_what_could_be_chance_is_not_called_leakage():

@@ -115,15 +115,21 @@ def sentence(row: dict, *others: dict) -> str:
             f"cannot be told: under {row['free_split']} it is {free}, a difference of {points} points "
             f"({beside})."
         )
-    for other in others:
-        free = measured("accuracy", entry_of(other, "accuracy", "_free"))["text"]
-        low, high = other["accuracy_difference_low"], other["accuracy_difference_high"]
-        text += (
-            f" Under {other['free_split']} it is {free}, a difference of "
-            f"{in_points(other['accuracy_difference'])} points (95 % interval {span(low, high)})."
-        )
+    text += "".join(under_another(other) for other in others)
     absent = absent_classes(row)
     return text + (f" Without {absent}, which one of the two does not test." if absent else "")
+
+
+def under_another(row: dict) -> str:
+    """Return what the same model scores beside another leak-free protocol, on the classes that both test."""
+    share, free = (measured("accuracy", entry_of(row, "accuracy", which))["text"] for which in ("", "_free"))
+    low, high = row["accuracy_difference_low"], row["accuracy_difference_high"]
+    absent = absent_classes(row)
+    text = f" Without {absent}, which only one of the two tests, it is {share}, and" if absent else " It is"
+    return (
+        f"{text} {free} under {row['free_split']}, a difference of "
+        f"{in_points(row['accuracy_difference'])} points (95 % interval {span(low, high)})."
+    )
 
 
 def in_points(difference: float, sign: bool = False) -> str:
