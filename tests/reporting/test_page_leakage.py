@@ -31,7 +31,8 @@ def test_each_leak_free_protocol_of_the_same_model_is_told():
     told = sentence(row, row_of(free="published_clean"))
     assert "cannot be told: under grouped it is 98.0 %" in told
     assert told.endswith(
-        " It is 94.4 % under published_clean, a difference of 4.2 points (95 % interval 2.9 to 5.6)."
+        " Over all classes it is 98.6 %, and 94.4 % under published_clean, a difference of 4.2 points "
+        "(95 % interval 2.9 to 5.6)."
     )
     # Compared are the classes that both test: the first number is not the one that was told above.
     told = sentence(row, row_of(free="published_clean", absent="no_tumor"))

@@ -38,6 +38,8 @@ def leakage_context(study: Study, best: list[dict], artefacts: Artefacts) -> dic
         tables.append({"dataset": dataset, "rows": [leakage_row(row) for row in rows]})
         told = [row for row in rows if row["model"] == leaders.get(dataset)] or rows
         of_the_first = [row for row in told if all(row[key] == told[0][key] for key in ("model", "split"))]
+        # What is sure comes first; all of it is told.
+        of_the_first.sort(key=lambda row: not row["accuracy_difference_low"] > 0)
         sentences.append({"dataset": dataset, "text": sentence(*of_the_first)})
     return {"tables": tables, "sentences": sentences, "link": artefacts.link(path)}
 
@@ -115,9 +117,9 @@ def sentence(row: dict, *others: dict) -> str:
             f"cannot be told: under {row['free_split']} it is {free}, a difference of {points} points "
             f"({beside})."
         )
-    text += "".join(under_another(other) for other in others)
     absent = absent_classes(row)
-    return text + (f" Without {absent}, which one of the two does not test." if absent else "")
+    text += f" Without {absent}, which one of the two does not test." if absent else ""
+    return text + "".join(under_another(other) for other in others)
 
 
 def under_another(row: dict) -> str:
@@ -125,9 +127,9 @@ def under_another(row: dict) -> str:
     share, free = (measured("accuracy", entry_of(row, "accuracy", which))["text"] for which in ("", "_free"))
     low, high = row["accuracy_difference_low"], row["accuracy_difference_high"]
     absent = absent_classes(row)
-    text = f" Without {absent}, which only one of the two tests, it is {share}, and" if absent else " It is"
+    classes = f"Without {absent}, which only one of the two tests," if absent else "Over all classes"
     return (
-        f"{text} {free} under {row['free_split']}, a difference of "
+        f" {classes} it is {share}, and {free} under {row['free_split']}, a difference of "
         f"{in_points(row['accuracy_difference'])} points (95 % interval {span(low, high)})."
     )
 
