@@ -4,7 +4,6 @@ import pytest
 
 from brainmri.reporting.page_audit import (
     audit_context,
-    leak_effects,
     new_images,
     sentences,
 )
@@ -114,46 +113,3 @@ def test_a_shortcut_that_was_not_measured_says_why():
     audit = {"metadata_shortcut_accuracy": None, "metadata_shortcut": {"reason": "all files are alike"}}
     assert "could not be measured: all files are alike" in shortcut_context(audit)["text"]
     assert shortcut_context({}) is None
-
-
-def summary_table(*columns: tuple[str, str, bool, float | None]) -> dict:
-    """Return a summary table of one model from (split, protocol, leak-free, accuracy)."""
-    free = [name for name, _, is_free, _ in columns if is_free]
-    return {
-        "dataset": "set",
-        "base": free[0] if free else None,
-        "columns": [
-            {"name": name, "protocol": protocol, "leakage": {"free": is_free}}
-            for name, protocol, is_free, _ in columns
-        ],
-        "rows": [
-            {
-                "model": "net",
-                "cells": [
-                    {name: {"number": value} for name in ("accuracy", "macro_f1")} for *_, value in columns
-                ],
-            }
-        ],
-    }
-
-
-def test_each_leaking_split_stands_beside_the_leak_free_one_and_the_cleaned_test_part():
-    table = summary_table(
-        ("grouped", "grouped", True, 0.8),
-        ("fold1", "grouped", True, 0.7),
-        ("clean", "published_clean", True, 0.85),
-        ("published", "published", False, 0.95),
-    )
-    rows = leak_effects(table)
-    assert [(row["leaking"]["name"], row["free"]["name"]) for row in rows] == [
-        ("published", "grouped"),
-        ("published", "clean"),
-    ]
-    assert [row["metrics"][0]["difference"] for row in rows] == [pytest.approx(0.15), pytest.approx(0.1)]
-
-
-def test_without_a_leak_or_without_a_leak_free_split_nothing_is_compared():
-    assert leak_effects(summary_table(("grouped", "grouped", True, 0.8))) == []
-    assert leak_effects(summary_table(("random", "random", False, 0.8))) == []
-    unknown = summary_table(("grouped", "grouped", True, None), ("random", "random", False, 0.8))
-    assert leak_effects(unknown)[0]["metrics"][0]["difference"] is None

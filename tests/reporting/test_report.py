@@ -129,10 +129,10 @@ def test_names_from_files_cannot_become_markup(study, page):
     kept = read_json(path)
     try:
         write_json({**kept, "licence": "<script>alert(1)</script>"}, path)
-        report(study, study.folder / "report" / "hostile.html")
+        report(study, study.folder / "hostile" / "index.html")
     finally:
         write_json(kept, path)
-    hostile = (study.folder / "report" / "hostile.html").read_text(encoding="utf-8")
+    hostile = (study.folder / "hostile" / "index.html").read_text(encoding="utf-8")
     assert "<script>alert" not in hostile
     assert "&lt;script&gt;alert" in hostile
 

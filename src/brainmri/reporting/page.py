@@ -11,7 +11,7 @@ from markupsafe import Markup
 from brainmri import __version__
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.numbers import decimal, points
-from brainmri.reporting.page_audit import copies_context, leak_effects
+from brainmri.reporting.page_audit import copies_context
 from brainmri.reporting.page_claims import claim_rows
 from brainmri.reporting.page_comparison import best_leak_free, comparison_rows, summary_tables
 from brainmri.reporting.page_data import dataset_context, split_context
@@ -55,10 +55,7 @@ def page_context(study: Study, folder: Path) -> dict:
     splits = [split_context(study, dataset, split, artefacts) for dataset, split in study.dataset_splits()]
     runs = [run_context(study, run, artefacts) for run in study.runs()]
     tables = summary_tables(datasets, splits, runs)
-    audits = [
-        copies_context(study, table["dataset"], artefacts) | {"effects": leak_effects(table)}
-        for table in tables
-    ]
+    audits = [copies_context(study, table["dataset"], artefacts) for table in tables]
     claims = claim_rows(study, runs, tables)
     best = [best for table in tables if (best := best_leak_free(table, splits, runs))]
     beside, baselines = beside_models(study), baseline_rows(study, artefacts)

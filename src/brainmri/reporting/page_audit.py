@@ -43,8 +43,6 @@ SHEETS = {
 }
 FOLDED = ("weakest", "rejected")
 CONFLICTS_SHOWN = 20
-# A leak-free split that tests on the published test part, as far as that is new.
-CLEAN_PROTOCOL = "published_clean"
 
 
 def copies_context(study: Study, dataset: str, artefacts: Artefacts) -> dict:
@@ -219,39 +217,3 @@ def conflict_row(pair: pd.Series) -> dict:
     """Return a pair of two labels, ready to print."""
     ends = [{"file": pair[f"image_id_{side}"], "label": class_title(pair[f"label_{side}"])} for side in "ab"]
     return {"ends": ends, "kind": kind_title(pair["kind"])}
-
-
-def leak_effects(table: dict) -> list[dict]:
-    """Return each model's numbers under each leaking split beside those under a leak-free one.
-
-    Parameters
-    ----------
-    table
-        One of what `summary_tables` returned: a data set's models by splits.
-
-    Returns
-    -------
-    list of dict
-        ``model``, the columns ``leaking`` and ``free``, and for each metric its name, both values as
-        `measured` returned them, and their ``difference`` (None where one is unknown).
-    """
-    columns = list(enumerate(table["columns"]))
-    leaking = [(place, column) for place, column in columns if not column["leakage"]["free"]]
-    free = [
-        (place, column)
-        for place, column in columns
-        if column["name"] == table["base"]
-        or (column["leakage"]["free"] and column["protocol"] == CLEAN_PROTOCOL)
-    ]
-    rows = []
-    for row in table["rows"]:
-        for with_leak, column in leaking:
-            for without, reference in free:
-                metrics = []
-                for name in ("accuracy", "macro_f1"):
-                    high, low = row["cells"][with_leak][name], row["cells"][without][name]
-                    known = is_number(high["number"]) and is_number(low["number"])
-                    difference = high["number"] - low["number"] if known else None
-                    metrics.append({"name": name, "leaking": high, "free": low, "difference": difference})
-                rows.append({"model": row["model"], "leaking": column, "free": reference, "metrics": metrics})
-    return rows
