@@ -118,7 +118,7 @@ def sentence(row: dict, *others: dict) -> str:
             f"({beside})."
         )
     absent = absent_classes(row)
-    text += f" Without {absent}, which one of the two does not test." if absent else ""
+    text += f" That leaves out {absent}, which one of the two does not test." if absent else ""
     return text + "".join(under_another(other) for other in others)
 
 
