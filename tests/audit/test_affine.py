@@ -57,6 +57,19 @@ def test_a_warped_and_retoned_copy_is_found_with_its_matrix(heads, before, angle
     assert told.startswith("rotate" if before == "identity" else f"{before} ")
 
 
+@pytest.mark.parametrize("before", ["identity", "mirror"])
+@pytest.mark.parametrize("copy_is_first", [True, False])
+def test_a_copy_of_which_a_third_turned_black_is_found(heads, before, copy_is_first):
+    whole = np.ascontiguousarray(turned(heads[2], before))
+    dark = (np.clip(1.17 * (whole / 255) ** 1.19 - 0.2, 0, 1) * 255).astype(np.uint8)
+    assert (dark > 8).sum() < 0.75 * (whole > 8).sum()
+    pairs, _ = search([dark, *heads] if copy_is_first else [*heads, dark])
+    pairs = pairs[pairs["kind"] != "neighbour"]
+    expected = ["000.png", "003.png"] if copy_is_first else ["002.png", "015.png"]
+    assert pairs[["image_id_a", "image_id_b"]].to_numpy().tolist() == [expected]
+    assert pairs["kind"].iloc[0] == ("near" if before == "identity" else "mirrored")
+
+
 def test_neighbouring_slices_are_told_as_such_and_never_as_copies():
     dense = [one.image for patient in range(2) for one in draw_slices(0, patient, "glioma", 18, SIZE, False)]
     pairs, _ = search([cv2.resize(image, (SIZE, SIZE)) for image in dense])

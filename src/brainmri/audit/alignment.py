@@ -1,6 +1,6 @@
 """Bring one image onto another, and say how alike they are then."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,6 +16,10 @@ REACH, INLIERS = 2.5, 6
 ZOOMS = (0.6, 1.7)
 ALIGNMENT = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-5)
 SMOOTHING = 1.0
+# Gray values from which a pixel shows something.
+LIT = 8
+# Where the second shows this many times as much as the first, the first is brought onto it, too.
+FULLER = 1.25
 # What is compared must cover this share of the image.
 COMPARED_SHARE = 0.05
 # Grain is compared in the calm part of what both show: this share of it, in a band between two Gaussians.
@@ -47,6 +51,9 @@ def align(
 ) -> Alignment | None:
     """Align two images: features that match give the first guess, pixels the rest.
 
+    Where the first shows far less, as a copy that a change of brightness left half black, it is brought onto
+    the second as well: what is black in it can lead the pixels of the second astray. The better one counts.
+
     The guess is an affine map on which most matches agree (RANSAC: M. A. Fischler and R. C. Bolles, CACM 24,
     1981). It is refined by maximising the enhanced correlation coefficient (G. D. Evangelidis and E. Z.
     Psarakis, IEEE TPAMI 30, 2008).
@@ -66,6 +73,19 @@ def align(
     Alignment or None
         None where the two have nothing in common.
     """
+    found = aligned(images, rows, keypoints, is_mirrored)
+    lit = [float((image > LIT).mean()) for image in images]
+    if lit[1] > FULLER * lit[0]:
+        other = aligned(images[::-1], rows[::-1], keypoints, is_mirrored)
+        if other and (found is None or other.detail > found.detail):
+            return replace(other, matrix=cv2.invertAffineTransform(other.matrix))
+    return found
+
+
+def aligned(
+    images: tuple[np.ndarray, np.ndarray], rows: tuple[int, int], keypoints: Keypoints, is_mirrored: bool
+) -> Alignment | None:
+    """Bring the second image onto the first; see `align`."""
     descriptors = keypoints.descriptors(rows[0])
     start = guess(
         keypoints.places(rows[0]),
@@ -86,7 +106,7 @@ def align(
     if not (np.isfinite(matrix).all() and ZOOMS[0] < zooms[1] and zooms[0] < ZOOMS[1]):
         return None
     brought, seen = bring(second, matrix, margin=4)
-    seen &= (cv2.blur(first, (5, 5)) > 8) & (cv2.blur(brought, (5, 5)) > 8)
+    seen &= (cv2.blur(first, (5, 5)) > LIT) & (cv2.blur(brought, (5, 5)) > LIT)
     return Alignment(matrix.astype(float), float(brightness), detail(first, brought, seen))
 
 
