@@ -2,7 +2,7 @@
 
 import pytest
 
-from brainmri.reporting.page_leakage import in_points, leakage_row, sentence, span
+from brainmri.reporting.page_leakage import first_of_each_protocol, in_points, leakage_row, sentence, span
 
 
 def row_of(difference=0.042, low=0.029, high=0.056, seeds=1, absent="", free="grouped") -> dict:
@@ -37,6 +37,12 @@ def test_each_leak_free_protocol_of_the_same_model_is_told():
     # Compared are the classes that both test: the first number is not the one that was told above.
     told = sentence(row, row_of(free="published_clean", absent="no_tumor"))
     assert "Without no tumor, which only one of the two tests, it is 98.6 %, and 94.4 % under" in told
+
+
+def test_of_folds_one_is_told_and_what_is_sure_comes_first():
+    unsure, clean = row_of(low=-0.01), row_of(free="published_clean")
+    folds = [unsure, unsure | {"free_split": "fold1"}, clean, unsure | {"model": "other"}]
+    assert first_of_each_protocol(folds) == [clean, unsure]
 
 
 def test_what_could_be_chance_is_not_called_leakage():

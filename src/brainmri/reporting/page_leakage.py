@@ -37,11 +37,17 @@ def leakage_context(study: Study, best: list[dict], artefacts: Artefacts) -> dic
         rows = sorted(own.to_dict("records"), key=lambda row: rank(row))
         tables.append({"dataset": dataset, "rows": [leakage_row(row) for row in rows]})
         told = [row for row in rows if row["model"] == leaders.get(dataset)] or rows
-        of_the_first = [row for row in told if all(row[key] == told[0][key] for key in ("model", "split"))]
-        # What is sure comes first; all of it is told.
-        of_the_first.sort(key=lambda row: not row["accuracy_difference_low"] > 0)
-        sentences.append({"dataset": dataset, "text": sentence(*of_the_first)})
+        sentences.append({"dataset": dataset, "text": sentence(*first_of_each_protocol(told))})
     return {"tables": tables, "sentences": sentences, "link": artefacts.link(path)}
+
+
+def first_of_each_protocol(rows: list[dict]) -> list[dict]:
+    """Return one row a leak-free protocol, of the first model and split; what is sure before the rest."""
+    found = {}
+    for row in rows:
+        if (row["model"], row["split"]) == (rows[0]["model"], rows[0]["split"]):
+            found.setdefault(row["free_protocol"], row)
+    return sorted(found.values(), key=lambda row: not row["accuracy_difference_low"] > 0)
 
 
 def rank(row: dict) -> int:
