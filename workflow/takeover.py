@@ -6,18 +6,16 @@ lives, however it ends. Who gets that lock for itself alone knows that no other 
 
 import fcntl
 import os
-import re
 import signal
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from brainmri.artefacts import HALF_WRITTEN
 from brainmri.attempts import attempts_of
 
 # Jobs end by themselves once their workflow has (`brainmri.parent`); a training writes its state first.
 SECONDS_TO_END = 15.0
-# What `brainmri.artefacts.written_atomically` calls a file until it is whole.
-HALF_WRITTEN = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
 # Open for as long as this process lives.
 HELD = []
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,6 +27,9 @@ AGAIN = "delete it and run the same command again, or the stage that makes it."
 UNREADABLE = (pa.ArrowException, OSError, KeyError, ValueError, TypeError, MemoryError)
 READ_BYTES = 2**18
 READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+
+# What `written_atomically` calls a file until it is whole.
+HALF_WRITTEN = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
 
 
 @contextmanager

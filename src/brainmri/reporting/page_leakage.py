@@ -106,13 +106,10 @@ def sentence(row: dict, *others: dict) -> str:
         The same beside other leak-free protocols, which may tell another story: `grouped` trains anew, on
         other images; `published_clean` tests the same network without the copies.
     """
-    share = measured("accuracy", entry_of(row, "accuracy", ""))["text"]
-    free = measured("accuracy", entry_of(row, "accuracy", "_free"))["text"]
-    low, high = row["accuracy_difference_low"], row["accuracy_difference_high"]
-    points = in_points(row["accuracy_difference"])
+    share, free, points, limits = accuracies(row)
     seeds = over_seeds(row, "accuracy")
-    beside = f"95 % interval {span(low, high)}" + (f"; over seeds {seeds}" if seeds else "")
-    if low > 0:
+    beside = limits + (f"; over seeds {seeds}" if seeds else "")
+    if row["accuracy_difference_low"] > 0:
         text = (
             f"Of the {share} accuracy of {row['model']} under {row['split']}, {points} points ({beside}) "
             f"were leakage: under {row['free_split']} it is {free}."
@@ -130,14 +127,20 @@ def sentence(row: dict, *others: dict) -> str:
 
 def under_another(row: dict) -> str:
     """Return what the same model scores beside another leak-free protocol, on the classes that both test."""
-    share, free = (measured("accuracy", entry_of(row, "accuracy", which))["text"] for which in ("", "_free"))
-    low, high = row["accuracy_difference_low"], row["accuracy_difference_high"]
+    share, free, points, limits = accuracies(row)
     absent = absent_classes(row)
     classes = f"Without {absent}, which only one of the two tests," if absent else "Over all classes"
     return (
-        f" {classes} it is {share}, and {free} under {row['free_split']}, a difference of "
-        f"{in_points(row['accuracy_difference'])} points (95 % interval {span(low, high)})."
+        f" {classes} it is {share}, and {free} under {row['free_split']}, a difference of {points} points "
+        f"({limits})."
     )
+
+
+def accuracies(row: dict) -> tuple[str, str, str, str]:
+    """Return in words the accuracy with leak, without, their difference in points, and its interval."""
+    share, free = (measured("accuracy", entry_of(row, "accuracy", which))["text"] for which in ("", "_free"))
+    limits = span(row["accuracy_difference_low"], row["accuracy_difference_high"])
+    return share, free, in_points(row["accuracy_difference"]), f"95 % interval {limits}"
 
 
 def in_points(difference: float, sign: bool = False) -> str:
