@@ -2,11 +2,10 @@
 
     .venv/bin/python benchmarks/train_speed.py [--size 128] [--models cnn resnet18] [--images FOLDER]
 
-(a) the loop of the reference systems: ImageFolder, PIL transforms, DataLoader with two workers, fp32, and
-`.item()` after every batch; (b) ours: the memory-mapped array, one warp an image, the arithmetic that suits
-the device; (c) the limit: our very step on one batch that lies ready. All three see the same images, sizes,
-augmentation and optimiser. Draws phantom slices where no folder (one folder a class) is given. The loaders
-of (a) are started before the clock, and never stopped in between, which favours it.
+(a) the loop of the reference systems (`notebook_loop.py`); (b) ours: the memory-mapped array, one warp an
+image, the arithmetic that suits the device; (c) the limit: our very step on one batch that lies ready. All
+three see the same images, sizes, augmentation and optimiser. Draws phantom slices where no folder (one folder
+a class) is given. The workers of (a) start before the clock.
 """
 
 import argparse
@@ -19,14 +18,12 @@ from time import perf_counter
 import cv2
 import numpy as np
 import torch
-from torch import nn
-from torch.utils.data import DataLoader
-from torchvision import datasets, transforms
+from notebook_loop import NotebookLoop
+from torchvision import datasets
 
 from brainmri.images.box import CropSettings
 from brainmri.images.decode import decode_gray
 from brainmri.images.prepare import prepare_image
-from brainmri.models.build import build_model
 from brainmri.models.device import device_name, resolve_device
 from brainmri.sources.phantom import phantom
 from brainmri.training.loop import step_seed
@@ -52,9 +49,9 @@ MODELS = {
 ON_CPU = ("cnn", "resnet18", "mobilenetv3_small_100", "efficientnet_b0")
 
 
-def recipe_of(name: str, size: int, batch: int) -> Recipe:
-    """Return the recipe of one model; on all three sides the optimiser is Adam at 0.001."""
-    return recipe_from({**MODELS[name], "image_size": size, "batch_size": batch, "augment": AUGMENT})
+def settings_of(name: str, size: int, batch: int) -> dict:
+    """Return the recipe's settings of one model; on all three sides the optimiser is Adam at 0.001."""
+    return {**MODELS[name], "image_size": size, "batch_size": batch, "augment": AUGMENT}
 
 
 def packed(folder: Path, size: int) -> tuple[TrainingData, list[str]]:
@@ -76,43 +73,6 @@ def endless(make: Callable[[int], Iterator]) -> Iterator:
     while True:
         yield from make(epoch)
         epoch += 1
-
-
-def notebook_loop(folder: Path, recipe: Recipe, device: torch.device) -> Callable[[int], None]:
-    """Return a function that runs so many steps of a reference-style loop."""
-    seen = transforms.Compose(
-        [
-            transforms.Grayscale(),
-            transforms.Resize((recipe.image_size, recipe.image_size)),
-            transforms.RandomHorizontalFlip(),
-            transforms.RandomAffine(10, translate=(0.05, 0.05), scale=(0.9, 1.1)),
-            transforms.ToTensor(),
-            transforms.Normalize([0.5], [0.5]),
-        ]
-    )
-    loader = DataLoader(
-        datasets.ImageFolder(folder, seen), recipe.batch_size, shuffle=True, num_workers=2,
-        persistent_workers=True, drop_last=True, pin_memory=device.type == "cuda",
-    )  # fmt: skip
-    model = build_model(recipe, len(loader.dataset.classes)).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
-    batches = endless(lambda epoch: iter(loader))
-    running = 0.0
-
-    def steps(count: int) -> None:
-        nonlocal running
-        model.train()
-        for _ in range(count):
-            images, labels = next(batches)
-            images, labels = images.to(device), labels.to(device)
-            optimizer.zero_grad()
-            logits = model(images)
-            loss = nn.functional.cross_entropy(logits, labels)
-            loss.backward()
-            optimizer.step()
-            running += loss.item() + (logits.argmax(1) == labels).sum().item()
-
-    return steps
 
 
 def our_loops(
@@ -189,10 +149,13 @@ def main() -> None:
         print("| model | our arithmetic | (a) notebook, images/s | (b) ours | (c) limit | b / c | b / a |")
         print("|---|---|---|---|---|---|---|")
         for name in arguments.models or (MODELS if device.type == "cuda" else ON_CPU):
-            recipe = recipe_of(name, arguments.size, arguments.batch)
-            ours, limit, arithmetic = our_loops(data, recipe, device, Path(temporary))
-            loops = [notebook_loop(work / "images", recipe, device), ours, limit]
-            spent = np.array(measure(loops, arguments.steps, arguments.rounds, device))
+            settings = settings_of(name, arguments.size, arguments.batch)
+            ours, limit, arithmetic = our_loops(data, recipe_from(settings), device, Path(temporary))
+            notebook = NotebookLoop(work / "images", settings, device)
+            try:
+                spent = np.array(measure([notebook, ours, limit], arguments.steps, arguments.rounds, device))
+            finally:
+                notebook.close()
             rates = arguments.steps * arguments.batch / np.median(spent, axis=1)
             share, gain = median(spent[2] / spent[1]), median(spent[0] / spent[1])
             print(f"| {name} | {arithmetic} | {rates[0]:.0f} | {rates[1]:.0f} | {rates[2]:.0f} "

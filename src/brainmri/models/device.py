@@ -1,4 +1,7 @@
-"""Where the arithmetic runs: the device and the number of threads."""
+"""Where the arithmetic runs: the device, the number of threads, and the memory that is kept."""
+
+import ctypes
+from functools import cache
 
 import torch
 
@@ -24,6 +27,7 @@ def resolve_device(device: str, threads: int = 0) -> torch.device:
         raise BrainmriError(f"threads is {threads}; allowed: 0 (torch's choice) or more.")
     if threads > 0:
         torch.set_num_threads(threads)
+    keep_freed_memory()
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     name, _, index = device.partition(":")
@@ -34,6 +38,22 @@ def resolve_device(device: str, threads: int = 0) -> torch.device:
             f"device is '{device}', but torch sees {torch.cuda.device_count()} CUDA devices. Use auto or cpu."
         )
     return torch.device(device)
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Let the C library keep the memory that it is given back, for the rest of the process.
+
+    By default it maps every large tensor anew, and the kernel clears its pages each time: up to a third of a
+    step on a CPU (`benchmarks/README.md`). The price is a process that stays as large as it once was. Does
+    nothing but with glibc (mallopt(3)).
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        trim_threshold, top_pad, mmap_max = -1, -2, -4  # names of malloc.h
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, -1)
+        mallopt(top_pad, 64 * 2**20)
 
 
 def device_name(device: torch.device) -> str:

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from brainmri.errors import BrainmriError
 from brainmri.training.recipe import Recipe
@@ -67,11 +66,6 @@ def cpu_has_bf16() -> bool:
     """Say whether the CPU multiplies bf16 numbers in hardware."""
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
-def has_grouped_convolution(model: nn.Module) -> bool:
-    """Say whether any convolution of the network is grouped or depth-wise."""
-    return any(isinstance(module, nn.Conv2d) and module.groups > 1 for module in model.modules())
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:

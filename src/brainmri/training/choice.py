@@ -10,13 +10,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from brainmri.artefacts import digest_of, read_json, write_json
 from brainmri.errors import BrainmriError
 from brainmri.models.classifier import Classifier
 from brainmri.models.device import device_name
-from brainmri.training.arithmetic import Arithmetic, allowed, has_grouped_convolution
+from brainmri.training.arithmetic import Arithmetic, allowed
 from brainmri.training.race import compile_pays, seconds_per_step
 from brainmri.training.recipe import Recipe
 
@@ -70,7 +69,7 @@ def choose_arithmetic(
         except BrainmriError as error:
             # A home that cannot be written must not stop a training.
             tell(f"which arithmetic is fastest is not remembered: {error}")
-    chosen = fastest(candidates, times, network, device)
+    chosen = fastest(candidates, times, device)
     compiled = recipe.compile is True or (
         recipe.compile == "auto" and compile_pays(network, chosen, device, images, size, steps)
     )
@@ -86,17 +85,12 @@ def users_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "brainmri" / "arithmetic"
 
 
-def fastest(
-    candidates: list[Arithmetic], times: dict[str, float], network: nn.Module, device: torch.device
-) -> Arithmetic:
+def fastest(candidates: list[Arithmetic], times: dict[str, float], device: torch.device) -> Arithmetic:
     """Return the candidate of the rule of thumb, or the fastest where that is clearly faster.
 
-    The rule: 16 bit on CUDA, bf16 before fp16; on a CPU with bf16 instructions bf16 for networks of dense
-    convolutions alone, fp32 for those with grouped or depth-wise ones; channels last.
+    The rule: bf16 where there are instructions for it, then fp16; channels last.
     """
-    wanted = ["bf16", "fp16", "tf32", "fp32"] if device.type == "cuda" else ["fp32", "bf16"]
-    if device.type == "cpu" and not has_grouped_convolution(network):
-        wanted.reverse()
+    wanted = ["bf16", "fp16", "tf32", "fp32"]
     known = [candidate for candidate in candidates if str(candidate) in times]
     if not known:
         raise BrainmriError(f"None of {', '.join(map(str, candidates))} runs on {device_name(device)}.")
@@ -119,6 +113,7 @@ def mark(recipe: Recipe, network: Classifier, device: torch.device, candidates: 
             "device": device_name(device),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
+            "grouped": "fp32",  # on a CPU, within bf16
         }
     )
 
