@@ -1,12 +1,13 @@
 """What `dvc pull` from S3 takes: one packed array beside the single files it was made from.
 
-    .venv/bin/python benchmarks/pull_speed.py [--images FOLDER] [--size 224] [--rounds 3]
+    .venv/bin/python benchmarks/pull_speed.py [--images FOLDER] [--size 224] [--latency 0] [--rounds 3]
 
 An S3 of moto on this machine holds both: the image files of a set, as `dvc add` of a folder takes them, and
 their packed array of `size` pixels a side, as the stage `crop` makes it. Each is pulled into an empty clone
 with an empty cache, in turn. The limit: the array takes less than a tenth of the files' time. The server
-answers at once and at memory's speed; every millisecond on the way to a real one costs the files more.
-Draws 7000 phantom slices where no folder is given.
+answers at memory's speed, and `latency` milliseconds late: a real S3 takes 100 to 200 for a small object
+(Amazon, "Best practices design patterns: optimizing Amazon S3 performance"). Draws 7000 phantom slices where
+no folder is given.
 """
 
 import argparse
@@ -71,9 +72,10 @@ def main() -> None:
     )
     parser.add_argument("--images", type=Path, help="the image files of a set")
     parser.add_argument("--size", type=int, default=224, help="pixels a side of the packed array")
+    parser.add_argument("--latency", type=float, default=0, help="milliseconds before each answer")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    with TemporaryDirectory() as temporary, local_s3("store") as address:
+    with TemporaryDirectory() as temporary, local_s3("store", options.latency / 1000) as address:
         work, origin = Path(temporary), Path(temporary) / "origin"
         images = options.images or work / "phantom"
         if not options.images:

@@ -1,5 +1,8 @@
 """Grouped convolutions within a CPU's bf16 arithmetic: in fp32, and else as torch's."""
 
+from copy import deepcopy
+
+import pytest
 import torch
 from torch import nn
 
@@ -28,7 +31,7 @@ def test_within_bf16_weights_see_products_of_full_precision():
     wanted, weights, _ = gradients(layer, images.float(), "fp32")
     plainly, rounded, _ = gradients(layer, images, "bf16")
     group_in_fp32(layer)
-    assert type(layer) is GroupedConvolution
+    assert isinstance(layer, GroupedConvolution)
     maps, ours, back = gradients(layer, images, "bf16")
     assert maps.dtype == plainly.dtype == torch.bfloat16 and back.dtype == torch.bfloat16
     torch.testing.assert_close(maps.float(), wanted, rtol=2**-8, atol=0)  # rounded once, at the end
@@ -48,9 +51,16 @@ def test_elsewhere_it_is_torchs_convolution_to_the_bit():
     assert state.keys() == layer.state_dict().keys()
 
 
-def test_only_grouped_convolutions_of_a_network_change():
-    network = build_model(recipe_from({"image_size": 32, "architecture": "mobilenetv2_050"}), 3)
+@pytest.mark.parametrize("padding", ["", "same"])
+def test_only_grouped_convolutions_of_a_network_change_and_copies_keep_them(padding):
+    design = {"image_size": 32, "architecture": "mobilenetv2_050", "backbone": {"pad_type": padding}}
+    network = build_model(recipe_from(design), 3)
     grouped = [module for module in network.modules() if getattr(module, "groups", 1) > 1]
     group_in_fp32(network)
+    group_in_fp32(network)  # twice changes nothing more
     assert len(grouped) == 17
-    assert [module for module in network.modules() if type(module) is GroupedConvolution] == grouped
+    assert [module for module in network.modules() if isinstance(module, GroupedConvolution)] == grouped
+    assert {module.stride for module in grouped} == {(1, 1), (2, 2)}
+    images = torch.randn(2, 1, 32, 32)
+    with in_arithmetic("bf16", CPU), torch.no_grad():
+        assert torch.equal(deepcopy(network).eval()(images), network.eval()(images))

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import sleep
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -15,11 +16,18 @@ KEYS = {
 
 
 @contextmanager
-def local_s3(bucket: str) -> Iterator[str]:
-    """Serve an empty bucket on a free port; yield the address of the server."""
+def local_s3(bucket: str, latency: float = 0.0) -> Iterator[str]:
+    """Serve an empty bucket on a free port, each answer so many seconds late; yield the server's address."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or it tells every request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    at_once = server._server.app
+
+    def late(environ, start_response):
+        sleep(latency)
+        return at_once(environ, start_response)
+
+    server._server.app = late
     try:
         host, port = server.get_host_and_port()
         address = f"http://{host}:{port}"

@@ -4,12 +4,14 @@ A CPU's bf16 kernels halve the time of dense convolutions, but the backward pass
 twenty times as long in bf16 as in fp32 (`benchmarks/README.md`).
 """
 
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 
 
-class GroupedConvolution(nn.Conv2d):
-    """A convolution that leaves a CPU's 16-bit autocast for itself; all else as `torch.nn.Conv2d`."""
+class GroupedConvolution:
+    """What a convolution's class is given as its first base: leaves a CPU's 16-bit autocast for itself."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the maps (N, C, H, W), in the arithmetic around it."""
@@ -20,10 +22,13 @@ class GroupedConvolution(nn.Conv2d):
 
 
 def group_in_fp32(network: nn.Module) -> None:
-    """Make the grouped convolutions of a network such ones; parameters and names stay.
-
-    Subclasses with a forward pass of their own, such as timm's for TensorFlow's padding, are left alone.
-    """
+    """Make all grouped convolutions of a network such ones; parameters, their names and values stay."""
     for module in network.modules():
-        if type(module) is nn.Conv2d and module.groups > 1:
-            module.__class__ = GroupedConvolution
+        if isinstance(module, nn.Conv2d) and module.groups > 1 and not isinstance(module, GroupedConvolution):
+            module.__class__ = grouped_class(type(module))
+
+
+@cache
+def grouped_class(plain: type[nn.Conv2d]) -> type[nn.Conv2d]:
+    """Return the class for a kind of convolution; timm's for TensorFlow's padding is one besides torch's."""
+    return type(f"Grouped{plain.__name__}", (GroupedConvolution, plain), {})
