@@ -39,10 +39,21 @@ def pbs(job: argparse.Namespace) -> tuple[list[str], None]:
 
 
 def sge(job: argparse.Namespace) -> tuple[list[str], None]:
-    """Grid Engine: memory by thread, GPUs by the complex `gpu`, threads by the parallel environment `smp`."""
-    each = -(-job.memory // job.threads)
+    """Grid Engine: threads by the parallel environment `smp`, GPUs by the complex `gpu`, counted by job.
+
+    Memory is that of the node that is free (`mem_free`). Not `h_vmem`, which limits the address space: torch
+    maps more than it uses, CUDA ten times as much.
+    """
     words = ["qsub", "-terse", "-r", "y", "-cwd", "-S", "/bin/sh", "-j", "y", "-o", str(LOGS)]
-    words += ["-pe", "smp", str(job.threads), "-l", f"h_vmem={each}M", "-l", f"h_rt={clock(job.minutes)}"]
+    words += [
+        "-pe",
+        "smp",
+        str(job.threads),
+        "-l",
+        f"mem_free={job.memory}M",
+        "-l",
+        f"h_rt={clock(job.minutes)}",
+    ]
     words += ["-l", f"gpu={job.gpus}"] if job.gpus else []
     return [*words, *queue_words(job, "-q"), job.script], None
 

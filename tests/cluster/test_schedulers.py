@@ -62,7 +62,7 @@ def call(folder: Path, *words: str) -> subprocess.CompletedProcess:
             "12.server",
             ["select=1:ncpus=8:mem=4001mb:ngpus=2", "walltime=25:01:00"],
         ),
-        ("sge", "qsub", "12\n", "12", ["smp", "8", "h_vmem=501M", "h_rt=25:01:00", "gpu=2"]),
+        ("sge", "qsub", "12\n", "12", ["smp", "8", "mem_free=4001M", "h_rt=25:01:00", "gpu=2"]),
         (
             "lsf",
             "bsub",
