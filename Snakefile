@@ -52,7 +52,7 @@ from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
 from brainmri.jobs import remember
 from brainmri.reporting.cards import CHECKLISTS, card_names
-from brainmri.study import Study
+from brainmri.study import Study, local_archive, local_weights
 from workflow.demands import Demands
 from workflow.takeover import take_over
 

@@ -215,3 +215,35 @@ class Study:
             for model in self.models
             for seed in self.seeds
         ]
+
+
+def local_archive(source: dict, archives_dir: Path | str) -> Path | None:
+    """Return the archive that a data set's source is read from, where one lies on this machine.
+
+    Parameters
+    ----------
+    source
+        The key `source` of a data set's entry.
+    archives_dir
+        Where a Kaggle set's zip is looked for before it is downloaded.
+    """
+    named = source.get("archive")
+    archive = Path(archives_dir, f"{source['kaggle']}.zip") if "kaggle" in source else named and Path(named)
+    return archive if archive and archive.exists() else None
+
+
+def local_weights(recipe: dict, weights_dir: Path | str) -> Path | None:
+    """Return the weights that a model starts from, where they lie on this machine.
+
+    Parameters
+    ----------
+    recipe
+        The model's entry in the configuration.
+    weights_dir
+        Where the weights of an architecture are looked for before they are downloaded.
+    """
+    named = recipe.get("pretrained")
+    weights = (
+        Path(weights_dir, f"{recipe['architecture']}.safetensors") if named is True else named and Path(named)
+    )
+    return weights if weights and weights.exists() else None

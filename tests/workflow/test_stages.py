@@ -108,3 +108,38 @@ def test_parameters_stand_in_the_configuration_and_not_in_the_commands(planned):
                     assert part in value, (name, key)
                     value = value[part]
         assert "--allowed-rules" in stage["cmd"] and "--config " not in stage["cmd"]
+
+
+def test_archives_and_weights_of_this_machine_are_dependencies(tmp_path, monkeypatch):
+    config = {
+        "study": "local",
+        "archives_dir": "kept",
+        "datasets": {
+            "kaggle": {"source": {"kaggle": "someone/set"}},
+            "zipped": {"source": {"archive": "other.zip"}},
+        },
+        "splits": {"random": {"protocol": "random"}},
+        "models": {
+            "tuned": {"architecture": "resnet18", "image_size": 32, "pretrained": True},
+            "own": {"architecture": "resnet18", "image_size": 32, "pretrained": "own.safetensors"},
+            "random": {"architecture": "resnet18", "image_size": 32},
+        },
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    monkeypatch.chdir(tmp_path)
+
+    def named():
+        stages = stages_of(stages_text(Path("config.yaml")))
+        model = next(stage for name, stage in stages.items() if name.startswith("model@"))
+        wanted = [stages["data-kaggle"], stages["data-zipped"], model]
+        return [
+            [path for path in stage["deps"] if Path(path).suffix in (".zip", ".safetensors")]
+            for stage in wanted
+        ]
+
+    assert named() == [[], [], []]  # downloaded, or not here yet
+    files = ["kept/someone/set.zip", "other.zip", "data/weights/resnet18.safetensors", "own.safetensors"]
+    for file in files:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).touch()
+    assert named() == [files[:1], files[1:2], files[2:]]

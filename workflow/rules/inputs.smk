@@ -1,13 +1,9 @@
 # Input functions: files that rules read where the configuration says so.
 
 
-def local_archive(wildcards):
+def archive_of_dataset(wildcards):
     """The archive that a source reads, so that another archive under the same name is noticed."""
-    source = config["datasets"][wildcards.dataset]["source"]
-    archive = source.get("archive")
-    if "kaggle" in source:
-        archive = os.path.join(config["archives_dir"], f"{source['kaggle']}.zip")
-    return archive if archive and os.path.exists(archive) else []
+    return local_archive(config["datasets"][wildcards.dataset]["source"], config["archives_dir"]) or []
 
 
 def images_of_model(wildcards):
@@ -39,11 +35,7 @@ def overlap_with_other(wildcards):
 
 def pretrained_weights(wildcards):
     """The local weights that the model starts from, so that a change of them is noticed."""
-    recipe = config["models"][wildcards.model]
-    path = recipe["pretrained"]
-    if path is True:
-        path = os.path.join(config["weights_dir"], f"{recipe['architecture']}.safetensors")
-    return path if path and os.path.exists(path) else []
+    return local_weights(config["models"][wildcards.model], config["weights_dir"]) or []
 
 
 def of_members(pattern):

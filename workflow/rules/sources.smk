@@ -3,7 +3,7 @@
 
 rule fetch:
     input:
-        archive=local_archive,
+        archive=archive_of_dataset,
         code=code_of("brainmri.sources.fetch"),
     output:
         # The record alone: into a declared folder Snakemake puts a file of its own, which no lock knows.
