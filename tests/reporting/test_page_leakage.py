@@ -55,6 +55,7 @@ def test_seeds_and_left_out_classes_are_told():
     told = sentence(row_of(seeds=3, absent="no_tumor", free="published_clean"))
     assert "over seeds 3.5 to 4.9" in told
     assert "leaves out no tumor" in told
+    assert sentence(row_of(), row_of(seeds=3)).endswith("5.6; over seeds 3.5 to 4.9).")
     assert leakage_row(row_of())["metrics"][0]["over_seeds"] == ""
 
 

@@ -107,18 +107,16 @@ def sentence(row: dict, *others: dict) -> str:
         other images; `published_clean` tests the same network without the copies.
     """
     share, free, points, limits = accuracies(row)
-    seeds = over_seeds(row, "accuracy")
-    beside = limits + (f"; over seeds {seeds}" if seeds else "")
     if row["accuracy_difference_low"] > 0:
         text = (
-            f"Of the {share} accuracy of {row['model']} under {row['split']}, {points} points ({beside}) "
+            f"Of the {share} accuracy of {row['model']} under {row['split']}, {points} points ({limits}) "
             f"were leakage: under {row['free_split']} it is {free}."
         )
     else:
         text = (
             f"Whether the {share} accuracy of {row['model']} under {row['split']} owes anything to leakage "
             f"cannot be told: under {row['free_split']} it is {free}, a difference of {points} points "
-            f"({beside})."
+            f"({limits})."
         )
     absent = absent_classes(row)
     text += f" That leaves out {absent}, which one of the two does not test." if absent else ""
@@ -137,10 +135,12 @@ def under_another(row: dict) -> str:
 
 
 def accuracies(row: dict) -> tuple[str, str, str, str]:
-    """Return in words the accuracy with leak, without, their difference in points, and its interval."""
+    """Return in words the accuracy with leak, without, their difference in points, and its limits."""
     share, free = (measured("accuracy", entry_of(row, "accuracy", which))["text"] for which in ("", "_free"))
-    limits = span(row["accuracy_difference_low"], row["accuracy_difference_high"])
-    return share, free, in_points(row["accuracy_difference"]), f"95 % interval {limits}"
+    limits = f"95 % interval {span(row['accuracy_difference_low'], row['accuracy_difference_high'])}"
+    seeds = over_seeds(row, "accuracy")
+    limits += f"; over seeds {seeds}" if seeds else ""
+    return share, free, in_points(row["accuracy_difference"]), limits
 
 
 def in_points(difference: float, sign: bool = False) -> str:
