@@ -45,8 +45,7 @@ def keep_freed_memory() -> None:
     """Let the C library keep the memory that it is given back, for the rest of the process.
 
     By default it maps every large tensor anew, and the kernel clears its pages each time: up to a third of a
-    step on a CPU (`benchmarks/README.md`). The price is a process that stays as large as it once was. Does
-    nothing but with glibc (mallopt(3)).
+    step on a CPU (`benchmarks/README.md`). Does nothing but with glibc (mallopt(3)).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -54,6 +53,13 @@ def keep_freed_memory() -> None:
         mallopt(mmap_max, 0)
         mallopt(trim_threshold, -1)
         mallopt(top_pad, 64 * 2**20)
+
+
+def return_freed_memory() -> None:
+    """Give the system what was kept: where other sizes are needed from here on, the old pieces do not fit."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def device_name(device: torch.device) -> str:

@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from brainmri.models.classifier import Classifier
+from brainmri.models.device import return_freed_memory
 from brainmri.training.arithmetic import in_arithmetic
 from brainmri.training.batches import EVALUATION_BATCH
 from brainmri.training.memory import as_many_as_fit
@@ -27,7 +28,10 @@ def validate(model: Classifier, plan: Plan) -> dict[str, float]:
         with torch.inference_mode(), in_arithmetic(plan.arithmetic.precision, plan.device):
             return [part(inputs).float() for inputs in plan.feed.validation(batch_size)]
 
+    # Its batches are larger than those of training.
+    return_freed_memory()
     batches = as_many_as_fit(outputs, EVALUATION_BATCH[plan.device.type], plan.device)
+    return_freed_memory()
     model.train(training)
     labels = torch.from_numpy(plan.data.val.labels)
     class_count = len(plan.data.classes)
