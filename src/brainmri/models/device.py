@@ -44,8 +44,9 @@ def resolve_device(device: str, threads: int = 0) -> torch.device:
 def keep_freed_memory() -> None:
     """Let the C library keep the memory that it is given back, for the rest of the process.
 
-    By default it maps every large tensor anew, and the kernel clears its pages each time: up to a third of a
-    step on a CPU (`benchmarks/README.md`). Does nothing but with glibc (mallopt(3)).
+    By default it maps every large tensor anew, and the kernel clears its pages each time: up to a sixth of a
+    training's time, and a third of an evaluation's (`benchmarks/README.md`). Does nothing but with glibc
+    (mallopt(3)).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
