@@ -168,13 +168,18 @@ def pbs_state(number: str) -> str | None:
 
 
 def sge_state(number: str) -> str | None:
-    """Ask the queue, then the accounting; a job in an error state never runs."""
+    """Ask the queue, then the accounting; a job in an error state never runs.
+
+    The queue may not know a job that is just being queued again; the accounting then says so (sge_status(5)).
+    """
     queue = asked("qstat", "-u", "*").stdout
     line = re.search(rf"^\s*{number}\s+\S+\s+\S+\s+\S+\s+(\S+)", queue, re.M)
     if line:
         return "failed" if "E" in line[1] else "running"
     told = asked("qacct", "-j", number).stdout
-    found = dict(re.findall(r"^(failed|exit_status)\s+(\d+)", told, re.M))
+    found = dict(re.findall(r"^(failed|exit_status)\s+(\d+)", told, re.M))  # of the last time that it ran
+    if found.get("failed") in ("24", "25"):  # migrating, rescheduling
+        return "running"
     return ended(set(found.values()) == {"0"}) if found else None
 
 

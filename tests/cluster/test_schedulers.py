@@ -119,6 +119,7 @@ def test_kubernetes_gets_a_job_with_the_shared_volume(tmp_path):
         ("sge", "qstat", "head\n----\n     12 0.5 job.sh me   qw   11/25/2026\n", "running"),
         ("sge", "qstat", "head\n----\n     12 0.5 job.sh me   Eqw  11/25/2026\n", "failed"),
         ("sge", "qacct", "failed       0\nexit_status  0\n", "success"),
+        ("sge", "qacct", "failed       25  : rescheduling\nexit_status  0\n", "running"),
         ("sge", "qacct", "failed       100 : assumedly after job\nexit_status  137\n", "failed"),
         ("lsf", "bjobs", "PEND\n", "running"),
         ("lsf", "bjobs", "DONE\n", "success"),
