@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
 
 import torch
 from torch import nn
@@ -30,7 +29,7 @@ class NotebookLoop:
     folder
         A folder a class.
     settings
-        The recipe as in a configuration; of it, architecture, size and batch count.
+        The recipe as in a configuration; of it, architecture, size and batch size.
     device
         Where it trains.
     """
@@ -64,7 +63,7 @@ class NotebookLoop:
 
 
 def main(folder: str, settings: dict, device: str) -> None:
-    """Train as a notebook does, so many steps for every line that comes in; answer with their seconds."""
+    """Train as a notebook does, so many steps for every line that comes in, and say when they are done."""
     recipe = recipe_from(settings)
     seen = transforms.Compose(
         [
@@ -86,7 +85,6 @@ def main(folder: str, settings: dict, device: str) -> None:
     running = 0.0
     print("ready", flush=True)
     for line in sys.stdin:
-        started = perf_counter()
         for _ in range(int(line)):
             try:
                 images, labels = next(batches)
@@ -100,7 +98,7 @@ def main(folder: str, settings: dict, device: str) -> None:
             loss.backward()
             optimizer.step()
             running += loss.item() + (logits.argmax(1) == labels).sum().item()
-        print(perf_counter() - started, flush=True)
+        print("done", flush=True)
 
 
 if __name__ == "__main__":

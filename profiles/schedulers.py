@@ -45,15 +45,8 @@ def sge(job: argparse.Namespace) -> tuple[list[str], None]:
     maps more than it uses, CUDA ten times as much.
     """
     words = ["qsub", "-terse", "-r", "y", "-cwd", "-S", "/bin/sh", "-j", "y", "-o", str(LOGS)]
-    words += [
-        "-pe",
-        "smp",
-        str(job.threads),
-        "-l",
-        f"mem_free={job.memory}M",
-        "-l",
-        f"h_rt={clock(job.minutes)}",
-    ]
+    words += ["-pe", "smp", str(job.threads), "-l", f"mem_free={job.memory}M"]
+    words += ["-l", f"h_rt={clock(job.minutes)}"]
     words += ["-l", f"gpu={job.gpus}"] if job.gpus else []
     return [*words, *queue_words(job, "-q"), job.script], None
 

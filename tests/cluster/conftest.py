@@ -10,15 +10,9 @@ from faulty_run import COMPARED, ROOT, FaultyRun, snakemake
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
     """Return a running Slurm cluster; afterwards nothing of it is left."""
-    reason = slurm_cluster.missing()
-    if reason:
-        pytest.skip(reason)
     running = slurm_cluster.SlurmCluster(tmp_path_factory.mktemp("brainmri_slurm"))
-    try:
-        running.start()
+    with slurm_cluster.started(running, slurm_cluster.missing()):
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="session")

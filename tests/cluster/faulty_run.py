@@ -64,6 +64,16 @@ def snakemake(folder: Path, *arguments: str) -> list[str]:
     return [str(word) for word in [*words, *arguments]]
 
 
+def waited_for(holds, what: str, process: subprocess.Popen, told, seconds: float):
+    """Return what `holds` gives once that is true, unless the run ends before; `told` says why."""
+    until = time.monotonic() + 900
+    while not (found := holds()):
+        assert process.poll() is None or holds(), f"the run ended before {what}:\n{told()}"
+        assert time.monotonic() < until, f"waited in vain for {what}:\n{told()}"
+        time.sleep(seconds)
+    return found
+
+
 @dataclass
 class FaultyRun:
     """A run of the study on the cluster, whose jobs the test disturbs.
@@ -154,12 +164,7 @@ class FaultyRun:
 
     def wait_for(self, holds, what: str, seconds: float = 0.2):
         """Return what `holds` gives once that is true, asked for every so many seconds."""
-        until = time.monotonic() + 900
-        while not (found := holds()):
-            assert self.process.poll() is None or holds(), f"the run ended before {what}:\n{self.told()}"
-            assert time.monotonic() < until, f"waited in vain for {what}:\n{self.told()}"
-            time.sleep(seconds)
-        return found
+        return waited_for(holds, what, self.process, self.told, seconds)
 
     def told(self) -> str:
         """Return what Snakemake and the jobs that failed have said."""

@@ -10,9 +10,12 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 PROGRAMS = (
     "munged",
@@ -85,6 +88,18 @@ def missing() -> str | None:
     if SYSTEM_CONF.exists():
         return f"{SYSTEM_CONF} exists: this machine belongs to a cluster"
     return None
+
+
+@contextmanager
+def started(cluster, reason: str | None) -> Iterator:
+    """Start a cluster for as long as the block lasts, or skip for a reason; afterwards none is left."""
+    if reason:
+        pytest.skip(reason)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 def is_alive() -> bool:

@@ -3,16 +3,15 @@
 import json
 import re
 import subprocess
-import time
 
 import grid_engine
 import pytest
-from faulty_run import ROOT, RUNS, snakemake
+from faulty_run import ROOT, RUNS, snakemake, waited_for
+from slurm_cluster import started
 
 pytestmark = pytest.mark.slow
 
 TARGETS = [f"{RUNS}/narrow/seed0/metrics.json", f"{RUNS}/manifest.parquet"]
-PATIENCE_SECONDS = 600
 
 
 class Run:
@@ -43,12 +42,7 @@ class Run:
 
     def waited_for(self, holds, what):
         """Return what `holds` gives once that is true."""
-        until = time.monotonic() + PATIENCE_SECONDS
-        while not (found := holds()):
-            assert self.process.poll() is None or holds(), f"the run ended before {what}:\n{self.told()}"
-            assert time.monotonic() < until, f"waited in vain for {what}:\n{self.told()}"
-            time.sleep(0.1)
-        return found
+        return waited_for(holds, what, self.process, self.told, seconds=0.1)
 
     def told(self):
         """Return what Snakemake, the jobs and the daemons have said."""
@@ -59,15 +53,9 @@ class Run:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """Return the study after its run; afterwards nothing of Grid Engine is left."""
-    reason = grid_engine.missing()
-    if reason:
-        pytest.skip(reason)
     engine = grid_engine.GridEngine(tmp_path_factory.mktemp("grid_engine"))
-    try:
-        engine.start()
+    with started(engine, grid_engine.missing()):
         yield Run(tmp_path_factory.mktemp("study"), engine)
-    finally:
-        engine.stop()
 
 
 def test_the_study_ends_well_though_a_job_was_deleted(run):

@@ -8,7 +8,7 @@ from torch import nn
 
 from brainmri.models.build import build_model
 from brainmri.training.arithmetic import in_arithmetic
-from brainmri.training.grouped import GroupedConvolution, group_in_fp32
+from brainmri.training.grouped import GroupedConvolution, keep_grouped_in_fp32
 from brainmri.training.recipe import recipe_from
 
 CPU = torch.device("cpu")
@@ -30,7 +30,7 @@ def test_within_bf16_weights_see_products_of_full_precision():
     images = torch.randn(4, 6, 9, 9).bfloat16()
     wanted, weights, _ = gradients(layer, images.float(), "fp32")
     plainly, rounded, _ = gradients(layer, images, "bf16")
-    group_in_fp32(layer)
+    keep_grouped_in_fp32(layer)
     assert isinstance(layer, GroupedConvolution)
     maps, ours, back = gradients(layer, images, "bf16")
     assert maps.dtype == plainly.dtype == torch.bfloat16 and back.dtype == torch.bfloat16
@@ -45,7 +45,7 @@ def test_elsewhere_it_is_torchs_convolution_to_the_bit():
     images = torch.randn(4, 6, 9, 9)
     before = gradients(layer, images, "fp32")
     state = {name: tensor.clone() for name, tensor in layer.state_dict().items()}
-    group_in_fp32(layer)
+    keep_grouped_in_fp32(layer)
     for one, other in zip(before, gradients(layer, images, "fp32"), strict=True):
         assert torch.equal(one, other)
     assert state.keys() == layer.state_dict().keys()
@@ -56,8 +56,8 @@ def test_only_grouped_convolutions_of_a_network_change_and_copies_keep_them(padd
     design = {"image_size": 32, "architecture": "mobilenetv2_050", "backbone": {"pad_type": padding}}
     network = build_model(recipe_from(design), 3)
     grouped = [module for module in network.modules() if getattr(module, "groups", 1) > 1]
-    group_in_fp32(network)
-    group_in_fp32(network)  # twice changes nothing more
+    keep_grouped_in_fp32(network)
+    keep_grouped_in_fp32(network)  # twice changes nothing more
     assert len(grouped) == 17
     assert [module for module in network.modules() if isinstance(module, GroupedConvolution)] == grouped
     assert {module.stride for module in grouped} == {(1, 1), (2, 2)}

@@ -27,7 +27,7 @@ from brainmri.evaluation.outside import (
     SHARED,
     outside_schema,
 )
-from brainmri.evaluation.predict_split import logits_of
+from brainmri.evaluation.predict_split import logits_of, refuse_infinite
 from brainmri.evaluation.predictions import read_predictions
 from brainmri.evaluation.probabilities import softmax
 from brainmri.evaluation.relatives import pairs_between, relatives
@@ -132,8 +132,7 @@ def predict_external(
     classes = leave_other_classes(files, [label for label in names if label in tested_classes])
     rows = files.loc[files["reason"].isna(), "row"].to_numpy(np.int64)
     logits = logits_of(network, packed, rows, place) if len(rows) else np.empty((0, len(names)), np.float32)
-    if not np.isfinite(logits).all():
-        raise BrainmriError(f"{model} gives logits that are no finite numbers: its training diverged.")
+    refuse_infinite(logits, model)
     table = judged(files, logits, names, classes, temperature)
     identity = {"trained_on": dataset, "split": split, "model": name, "seed": seed, "tested_on": other}
     write_parquet(

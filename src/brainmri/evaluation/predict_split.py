@@ -73,8 +73,7 @@ def predict_split(
     packed = images_for(model, document, images)
     rows = judged_rows(manifest, class_names, len(packed))
     logits = logits_of(network, packed, rows["row"].to_numpy(dtype=np.int64), place)
-    if not np.isfinite(logits).all():
-        raise BrainmriError(f"{model} gives logits that are no finite numbers: its training diverged.")
+    refuse_infinite(logits, model)
     fitted = fitted_calibration(rows, logits, class_names, wished_error)
     write_parquet(
         predictions_table(rows, logits, class_names, fitted["temperature"]),
@@ -125,6 +124,12 @@ def logits_of(network, packed: np.ndarray, rows: np.ndarray, place) -> np.ndarra
             batches.append(predict_logits(network, packed[chosen], place, BATCH))
             bar.update(len(chosen))
     return np.concatenate(batches)
+
+
+def refuse_infinite(logits: np.ndarray, model: Path) -> None:
+    """Raise a BrainmriError where a model's logits are not all finite: nothing can be made of them."""
+    if not np.isfinite(logits).all():
+        raise BrainmriError(f"{model} gives logits that are no finite numbers: its training diverged.")
 
 
 def fitted_calibration(

@@ -27,9 +27,8 @@ def resolve_device(device: str, threads: int = 0) -> torch.device:
         raise BrainmriError(f"threads is {threads}; allowed: 0 (torch's choice) or more.")
     if threads > 0:
         torch.set_num_threads(threads)
-    keep_freed_memory()
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     name, _, index = device.partition(":")
     if name not in ("cpu", "cuda") or (index and not index.isdigit()):
         raise BrainmriError(f"device is '{device}'; allowed: auto, cpu, cuda, cuda:N.")
@@ -37,6 +36,8 @@ def resolve_device(device: str, threads: int = 0) -> torch.device:
         raise BrainmriError(
             f"device is '{device}', but torch sees {torch.cuda.device_count()} CUDA devices. Use auto or cpu."
         )
+    if name == "cpu":
+        keep_freed_memory()
     return torch.device(device)
 
 

@@ -21,7 +21,7 @@ class GroupedConvolution:
             return super().forward(images.float()).to(torch.get_autocast_dtype("cpu"))
 
 
-def group_in_fp32(network: nn.Module) -> None:
+def keep_grouped_in_fp32(network: nn.Module) -> None:
     """Make all grouped convolutions of a network such ones; parameters, their names and values stay."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module.groups > 1 and not isinstance(module, GroupedConvolution):

@@ -13,7 +13,7 @@ from brainmri.training.choice import choose_arithmetic
 from brainmri.training.criterion import Criterion
 from brainmri.training.features import can_cache_features, feature_feed
 from brainmri.training.feeds import Feed, ImageFeed
-from brainmri.training.grouped import group_in_fp32
+from brainmri.training.grouped import keep_grouped_in_fp32
 from brainmri.training.image_sources import image_source
 from brainmri.training.loop import fit
 from brainmri.training.optimizers import make_optimizer
@@ -48,7 +48,7 @@ def make_plan(
     source = image_source(data, device)
     feed: Feed = ImageFeed(data, source, network, recipe, seed, device, ranks)
     steps = feed.steps * recipe.epochs
-    group_in_fp32(network)
+    keep_grouped_in_fp32(network)
     arithmetic = choose_arithmetic(recipe, network, device, steps, cache_dir, tell=tell_people(ranks))
     network.to(device, memory_format=arithmetic.memory_format)
     if can_cache_features(recipe):
