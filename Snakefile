@@ -52,7 +52,7 @@ from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
 from brainmri.jobs import remember
 from brainmri.reporting.cards import CHECKLISTS, card_names
-from brainmri.study import Study, local_archive, local_weights
+from brainmri.study import Study
 from workflow.demands import Demands
 from workflow.takeover import take_over
 
@@ -78,18 +78,7 @@ try:
 except BrainmriError as error:
     raise WorkflowError(str(error))
 
-study = Study(
-    name=config["study"],
-    datasets=config["datasets"],
-    splits=config["splits"],
-    models=config["models"],
-    seeds=config["seeds"],
-    class_names=config["class_names"],
-    claims=config["claims"],
-    explain=config["explain"],
-    external=config["external"],
-    probes=config["probes"],
-)
+study = Study.from_config(config)
 
 # What each rule asks of a machine, for schedulers; on one machine only threads and GPUs count. Groups too are for
 # clusters: one submission, so that small rules do not wait in a queue. Where one of its rules fails, a group is made

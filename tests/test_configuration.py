@@ -104,9 +104,7 @@ def test_a_text_that_is_no_number_stays_a_mistake(text):
 
 def study_of(config: dict) -> Study:
     """Return the study that a configuration describes, as the Snakefile makes it."""
-    config = checked(config, SCHEMA)
-    keys = ("datasets", "splits", "models", "seeds", "class_names", "claims", "explain", "probes")
-    return Study(name=config["study"], **{key: config[key] for key in keys})
+    return Study.from_config(checked(config, SCHEMA))
 
 
 def test_the_first_model_is_probed_on_every_split_unless_the_configuration_says_otherwise():
@@ -174,9 +172,7 @@ def pooled(**keys) -> dict:
 
 
 def test_a_split_that_leaves_out_a_member_is_of_the_pooled_set_alone():
-    config = checked(pooled(), SCHEMA)
-    names = ("name", "datasets", "splits", "models", "seeds", "class_names")
-    study = Study(**{name: config["study" if name == "name" else name] for name in names})
+    study = study_of(pooled())
     assert study.splits_of("mine") == study.splits_of("other") == ["grouped"]
     assert study.splits_of("both") == ["grouped", "external"]
     assert (study.fetched(), study.pooled()) == (["mine", "other"], ["both"])

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from brainmri.errors import BrainmriError, nearest
-from brainmri.jobs import KEYS, REMEMBERED, jobs_of, remembered
+from brainmri.jobs import REMEMBERED, jobs_of, remembered
 from brainmri.standing import STATES, Standing, standing
 from brainmri.study import Study
 
@@ -153,8 +153,7 @@ def configured(path: Path) -> Study:
     schema = next((place for place in places if place.is_file()), None)
     if schema is None:
         raise BrainmriError(f"{SCHEMA} is not here: go to the folder of the Snakefile.")
-    config = checked(document, read_yaml(schema))
-    return Study(name=config["study"], **{key: config[key] for key in KEYS if key in config})
+    return Study.from_config(checked(document, read_yaml(schema)))
 
 
 def read_yaml(path: Path) -> dict:

@@ -1,6 +1,6 @@
 """A study: which data sets, splits, models and seeds it crosses, and where their artefacts lie."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import combinations
 from pathlib import Path
 
@@ -58,6 +58,10 @@ class Study:
     probes
         What is probed: `epochs` of each short training (none where 0 or missing), `model` (the first where
         null or not in the study), `splits` (all where null).
+    archives_dir
+        Where the zip of a Kaggle set is looked for before it is downloaded.
+    weights_dir
+        Where the pretrained weights of an architecture are looked for before they are downloaded.
     data_dir
         Where what is known about the data sets lies.
     results_dir
@@ -76,9 +80,17 @@ class Study:
     explain: dict = field(default_factory=dict)
     external: bool = False
     probes: dict = field(default_factory=dict)
+    archives_dir: str = "data/archives"
+    weights_dir: str = "data/weights"
     data_dir: Path = Path("data")
     results_dir: Path = Path("results")
     logs_dir: Path = Path("logs")
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Study":
+        """Return the study that a checked configuration describes."""
+        names = [item.name for item in fields(cls) if item.name in config]
+        return cls(name=config["study"], **{name: config[name] for name in names})
 
     @property
     def folder(self) -> Path:
@@ -104,6 +116,20 @@ class Study:
     def raw_folder(self, dataset: str) -> Path:
         """Return the folder that the paths in a data set's inventory start from."""
         return self.data_dir if self.members_of(dataset) else self.data_folder(dataset) / "raw"
+
+    def local_archive(self, dataset: str) -> Path | None:
+        """Return the archive that a data set is read from, where one lies on this machine."""
+        source = self.datasets[dataset]["source"]
+        if "kaggle" in source:
+            return present(Path(self.archives_dir, f"{source['kaggle']}.zip"))
+        return present(source.get("archive"))
+
+    def local_weights(self, model: str) -> Path | None:
+        """Return the pretrained weights that a model starts from, where they lie on this machine."""
+        recipe = self.models[model]
+        if recipe.get("pretrained") is True:
+            return present(Path(self.weights_dir, f"{recipe['architecture']}.safetensors"))
+        return present(recipe.get("pretrained"))
 
     def dataset_folder(self, dataset: str) -> Path:
         """Where the study's results on a data set lie."""
@@ -217,33 +243,6 @@ class Study:
         ]
 
 
-def local_archive(source: dict, archives_dir: Path | str) -> Path | None:
-    """Return the archive that a data set's source is read from, where one lies on this machine.
-
-    Parameters
-    ----------
-    source
-        The key `source` of a data set's entry.
-    archives_dir
-        Where a Kaggle set's zip is looked for before it is downloaded.
-    """
-    named = source.get("archive")
-    archive = Path(archives_dir, f"{source['kaggle']}.zip") if "kaggle" in source else named and Path(named)
-    return archive if archive and archive.exists() else None
-
-
-def local_weights(recipe: dict, weights_dir: Path | str) -> Path | None:
-    """Return the weights that a model starts from, where they lie on this machine.
-
-    Parameters
-    ----------
-    recipe
-        The model's entry in the configuration.
-    weights_dir
-        Where the weights of an architecture are looked for before they are downloaded.
-    """
-    named = recipe.get("pretrained")
-    weights = (
-        Path(weights_dir, f"{recipe['architecture']}.safetensors") if named is True else named and Path(named)
-    )
-    return weights if weights and weights.exists() else None
+def present(file: Path | str | None) -> Path | None:
+    """Return a file that is named and lies on this machine, else None."""
+    return Path(file) if file and Path(file).exists() else None

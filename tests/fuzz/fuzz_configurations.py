@@ -84,8 +84,7 @@ def read(data: bytes) -> dict | None:
 
 def use(config: dict) -> None:
     """Cross the names of a valid configuration, as the Snakefile does, and write it out."""
-    names = ("datasets", "splits", "models", "seeds", "class_names", "claims", "explain")
-    study = Study(name=config["study"], **{name: config[name] for name in names})
+    study = Study.from_config(config)
     assert study.image_sizes()
     list(study.runs())
     try:

@@ -3,7 +3,7 @@
 
 def archive_of_dataset(wildcards):
     """The archive that a source reads, so that another archive under the same name is noticed."""
-    return local_archive(config["datasets"][wildcards.dataset]["source"], config["archives_dir"]) or []
+    return study.local_archive(wildcards.dataset) or []
 
 
 def images_of_model(wildcards):
@@ -35,7 +35,7 @@ def overlap_with_other(wildcards):
 
 def pretrained_weights(wildcards):
     """The local weights that the model starts from, so that a change of them is noticed."""
-    return local_weights(config["models"][wildcards.model], config["weights_dir"]) or []
+    return study.local_weights(wildcards.model) or []
 
 
 def of_members(pattern):

@@ -17,7 +17,7 @@ from brainmri.code import PACKAGE, code_of
 from brainmri.jobs import AUDIT_SIZE, data_jobs
 from brainmri.splits.folds import fold_names
 from brainmri.status import configured
-from brainmri.study import Study, local_archive, local_weights
+from brainmri.study import Study
 
 CONFIG = Path("config/config.yaml")
 STAGES = Path("dvc.yaml")
@@ -57,25 +57,13 @@ def stages_text(config: Path = CONFIG) -> str:
             name for name in study.fetched() if study.datasets[name]["source"].get("phantom") is not None
         ],
         locked=[name for name in study.fetched() if Path(f"config/checksums/{name}.sha256").is_file()],
-        archives={name: archive for name in study.fetched() if (archive := archive_of(study, name, written))},
-        weights=weights_of(study, written),
+        archives={name: archive for name in study.fetched() if (archive := study.local_archive(name))},
+        weights=sorted({study.local_weights(model) for model in study.models} - {None}),
         # DVC refuses a key that does not stand in the file: the default of such a one is code.
         keys=lambda *wished: [name for name in wished if name in written],
         code=code_paths,
         listed=lambda paths, indent: "\n".join(f"{' ' * indent}- {path}" for path in paths),
     )
-
-
-def archive_of(study: Study, dataset: str, written: dict) -> Path | None:
-    """Return the archive of a data set, where it lies on this machine."""
-    return local_archive(study.datasets[dataset]["source"], written.get("archives_dir", "data/archives"))
-
-
-def weights_of(study: Study, written: dict) -> list[Path]:
-    """Return the weights that models start from, where they lie on this machine."""
-    folder = written.get("weights_dir", "data/weights")
-    found = {local_weights(recipe, folder) for recipe in study.models.values()}
-    return sorted(found - {None})
 
 
 def sizes_of(study: Study) -> dict[str, list[int]]:
