@@ -1,6 +1,6 @@
 # make run    everything, on the embedded phantom data set: two models, two protocols, one report
 # make test   the whole test suite
-# Both make .venv first, from nothing but Python >= 3.11 and pip.
+# make install   .venv alone, which both make first, from nothing but Python >= 3.11 and pip
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 VENV := .venv
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 TOOLS := $(VENV)/audit-tools
 
-.PHONY: run stages record adopt test lint format lock licences audit-dependencies clean help
+.PHONY: install run stages record adopt test lint format lock licences audit-dependencies clean help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -21,6 +21,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --require-hashes --no-deps -r requirements.lock
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
+
+install: $(INSTALLED)
 
 run: $(INSTALLED)
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1

@@ -187,7 +187,7 @@ def test_the_pool_is_split_with_one_member_left_out(sets):
     )
     manifest = sets.table("manifest").set_index("image_id")
     # The copies, and the other image of either patient.
-    copied = manifest[manifest["reason"] == "a copy of it is in alpha"]
+    copied = manifest[manifest["reason"] == "its group reaches into alpha"]
     assert set(copied.index) == {
         f"zeta/glioma/P{patient}_{index}.jpg" for patient in range(2) for index in range(2)
     }

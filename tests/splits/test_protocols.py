@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainmri.errors import BrainmriError
-from brainmri.splits.protocols import COPY_IN_TRAIN, PROTOCOLS, published
+from brainmri.splits.protocols import GROUP_IN_TRAIN, PROTOCOLS, published
 from brainmri.splits.settings import SplitSettings
 
 CLASSES = ("glioma", "no_tumor")
@@ -56,7 +56,7 @@ def test_published_clean_tests_on_what_has_no_relative_in_the_sources_training_p
     in_train = set(files.loc[files["source_split"] == "train", "group_id"])
     test = published["split"] == "test"
     copied = test & published["group_id"].isin(in_train)
-    assert (manifest.loc[copied, "reason"] == COPY_IN_TRAIN).all()
+    assert (manifest.loc[copied, "reason"] == GROUP_IN_TRAIN).all()
     assert (manifest.loc[test & ~copied, "split"] == "test").all()
     assert ((manifest["split"] == "excluded") == manifest["reason"].notna()).all()
 
@@ -120,7 +120,7 @@ def test_the_member_left_out_tests_alone_and_has_nothing_in_common_with_the_othe
     for row in own.itertuples():
         others = sorted(set(files.loc[files["group_id"] == row.group_id, "dataset"]) - {member})
         assert row.split == ("excluded" if others else "test")
-        assert not others or row.reason == f"a copy of it is in {' and '.join(others)}"
+        assert not others or row.reason == f"its group reaches into {' and '.join(others)}"
     # The training sets lose nothing but the class that cannot be tested.
     lost = manifest[(manifest["dataset"] != member) & (manifest["split"] == "excluded")]
     assert (lost["label"] == "rare").all()

@@ -147,7 +147,7 @@ def test_published_clean_warns_of_a_class_that_is_left_without_a_test_image(mani
     manifest = manifest_of(rows, SplitSettings("published_clean"))
     gliomas = manifest[manifest["label"] == "glioma"]
     assert set(gliomas["split"]) == {"train", "val", "excluded"}
-    assert set(gliomas["reason"].dropna()) == {"a copy of it is in the source's training part"}
+    assert set(gliomas["reason"].dropna()) == {"its group reaches into the source's training part"}
     assert "no image of the class 'glioma' is left to test on" in capsys.readouterr().out
 
 

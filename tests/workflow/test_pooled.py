@@ -68,7 +68,7 @@ def test_a_pooled_set_goes_through_all_stages_as_a_fetched_one(workflow, tmp_pat
     from_south = used["image_id"].str.startswith("south/")
     assert (from_south == (used["split"] == "test")).all()
     copied = manifest[manifest["image_id"].str.endswith("/copied.jpg")]
-    assert copied["reason"].tolist() == ["a copy of it is in north"]
+    assert copied["reason"].tolist() == ["its group reaches into north"]
     tested = [
         set(table.loc[table["split"] == "test", "image_id"])
         for table in map(pd.read_parquet, study.results("both/cv-fold*/manifest.parquet").values())

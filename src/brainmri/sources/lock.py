@@ -116,7 +116,7 @@ def compare_with_lock(dataset: str, found: dict[str, str], path: Path, fetched: 
     if why := lock.why_not(fetched):
         print(
             f"warning: the {len(found)} files of {dataset} are NOT compared with the lock {path}: {why}. To "
-            "lock these: brainmri checksum with --record, --lock, --write_lock true, --lock_archive true.",
+            "lock these: brainmri checksum with --record, --lock, --write_lock, --lock_archive.",
             file=sys.stderr,
         )
         return
@@ -135,5 +135,5 @@ def compare_with_lock(dataset: str, found: dict[str, str], path: Path, fetched: 
     if told:
         raise BrainmriError(
             f"The files of {dataset} are not those that {path} locks; {'; '.join(told)}. Fetch the locked "
-            "version, or write the lock anew if the change is meant (brainmri checksum --write_lock true)."
+            "version, or write the lock anew if the change is meant (brainmri checksum --write_lock)."
         )

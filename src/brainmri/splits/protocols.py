@@ -11,7 +11,7 @@ from brainmri.errors import BrainmriError, nearest
 from brainmri.splits.assignment import assign_groups
 from brainmri.splits.settings import SplitSettings
 
-COPY_IN_TRAIN = "a copy of it is in the source's training part"
+GROUP_IN_TRAIN = "its group reaches into the source's training part"
 
 
 def grouped(files: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
@@ -63,7 +63,7 @@ def published_clean(files: pd.DataFrame, settings: SplitSettings) -> pd.DataFram
     # All its files count, those too that are not trained on: they are in what the source calls training.
     is_known = in_a_group_with(files, files["source_split"] == "train")
     is_test = result["split"] == "test"
-    leave_out(result, is_test & is_known[result.index], COPY_IN_TRAIN)
+    leave_out(result, is_test & is_known[result.index], GROUP_IN_TRAIN)
     if not (result["split"] == "test").any():
         raise BrainmriError(
             f"Each of the {is_test.sum()} images of the source's test part has a copy in its training part: "
@@ -111,7 +111,7 @@ def leave_out_copies(result: pd.DataFrame, files: pd.DataFrame, others: list[str
             lambda names, member=member: f"{names} and {member}" if names else member
         )
     for names in sorted(set(found) - {""}):
-        leave_out(result, found == names, f"a copy of it is in {names}")
+        leave_out(result, found == names, f"its group reaches into {names}")
 
 
 def drawable(files: pd.DataFrame) -> pd.DataFrame:

@@ -21,9 +21,9 @@ class SplitSettings:
         ``grouped``: stratified, whole groups only, so that no copy and no patient is on two sides.
         ``random``: stratified over images, as the reference systems do.
         ``published``: the source's own test part; validation drawn from its training part.
-        ``published_clean``: the same, without the test images that have a copy in the training part.
-        ``leave_one_out``: of a pooled data set one member tests, without the images that have a copy in the
-        others; the others train and validate.
+        ``published_clean``: the same, without the test images whose group reaches into the training part.
+        ``leave_one_out``: of a pooled data set one member tests, without the images whose group reaches into
+        the others; the others train and validate.
     train, val, test
         Shares of the images, which sum to 1. Where the test part is given (`TEST_PART_GIVEN`) only `val`
         counts: the share of the other images that validates.
