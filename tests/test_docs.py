@@ -14,8 +14,12 @@ import pytest
 from PIL import Image
 
 from brainmri.cli import COMMANDS, POSITIONAL
+from brainmri.evaluation.outside import outside_schema
+from brainmri.evaluation.predictions import predictions_schema
+from brainmri.reporting.gallery_table import gallery_schema
 
 ROOT = Path(__file__).parents[1]
+SOURCES = ROOT / "src"
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "config" / "README.md", *sorted(DOCS.glob("*.md"))]
 PAGES = [page for page in PAGES if page.exists()]
@@ -24,6 +28,7 @@ LARGEST_PICTURE = 150_000  # bytes
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
+SCHEMA = re.compile(r"^([A-Z_]*SCHEMA) = pa\.schema\(", re.MULTILINE)
 
 
 def name_of(page: Path) -> str:
@@ -61,6 +66,19 @@ def command_lines(page: Path) -> list[list[str]]:
         if found:
             commands.append(shlex.split(found[1], comments=True))
     return commands
+
+
+def schemas_of(file: Path) -> list:
+    """Return the tables' schemas that stand as constants in a module."""
+    found = SCHEMA.findall(file.read_text(encoding="utf-8"))
+    module = ".".join(file.relative_to(SOURCES).with_suffix("").parts)
+    return [getattr(import_module(module), constant) for constant in found]
+
+
+def is_told(column: str, told: set[str]) -> bool:
+    """Say whether a column stands among some words, or is a stem and an ending such as `_low` that do."""
+    cuts = [place for place, letter in enumerate(column) if letter == "_"]
+    return column in told or any({column[:cut], column[cut:]} <= told for cut in cuts)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -116,6 +134,16 @@ def test_walkthrough_names_each_stage_as_the_command_line_does():
     stages = {"fetch", "inventory", "crop", "audit", "split", "train", "predict_split", "evaluate", "report"}
     assert stages <= named
     assert stages <= set(COMMANDS)
+
+
+def test_page_of_files_tells_every_column_of_every_table():
+    told = set(CODE.findall(prose(DOCS / "files.md")))
+    schemas = [schema for file in sorted(SOURCES.rglob("*.py")) for schema in schemas_of(file)]
+    assert len(schemas) > 15
+    classes = ["{class}"]
+    schemas += [predictions_schema(classes), outside_schema(classes, classes), gallery_schema(classes)]
+    columns = {column for schema in schemas for column in schema.names}
+    assert {column for column in columns if not is_told(column, told)} == set()
 
 
 @pytest.mark.slow
