@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -13,7 +14,7 @@ from urllib.parse import unquote
 import pytest
 from PIL import Image
 
-from brainmri.cli import COMMANDS, POSITIONAL
+from brainmri.cli import COMMANDS, POSITIONAL, parser_of
 from brainmri.evaluation.outside import outside_schema
 from brainmri.evaluation.predictions import predictions_schema
 from brainmri.reporting.gallery_table import gallery_schema
@@ -93,7 +94,7 @@ def test_links_lead_to_files_and_headings_that_exist(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_commands_and_their_options_exist(page):
+def test_commands_and_their_options_exist(page, capsys):
     for words in command_lines(page):
         command, *rest = words
         if command.startswith("-") or command == "COMMAND":
@@ -105,6 +106,20 @@ def test_commands_and_their_options_exist(page):
         # `--recipe.epochs 3` sets one key of a settings class.
         given = {word[2:].split("=")[0].split(".")[0] for word in rest if word.startswith("--")}
         assert given - {"help"} <= known, f"brainmri {command} has no option {sorted(given - known)}"
+        if "..." in " ".join(words) or "…" in " ".join(words) or given == {"help"}:
+            continue
+        with suppress(SystemExit):
+            parser_of(command, getattr(import_module(module), function)).parse_args(rest)
+        # What is only shown in part may lack what is required.
+        told = capsys.readouterr().err
+        assert not told or "are required" in told or "is required" in told, f"brainmri {' '.join(words)}: {told}"
+
+
+def test_every_option_of_a_command_has_its_words(capsys):
+    for command, (module, function, _) in COMMANDS.items():
+        parser = parser_of(command, getattr(import_module(module), function))
+        for action in parser._actions:
+            assert action.help, f"brainmri {command} --help does not explain {action.dest}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -167,8 +167,19 @@ def call(name: str, function, arguments: list[str]) -> int:
 
     A function that returns an int (see `brainmri.predict`) sets the exit status; else it is 0.
     """
+    parser = parser_of(name, function)
+    check_settings(function, arguments)
+    parsed = parser.instantiate(parser.parse_args(arguments))
+    status = function(**parsed)
+    return status if isinstance(status, int) else 0
+
+
+def parser_of(name: str, function):
+    """Return the parser of a sub-command: its options are the function's arguments, their help its docstring."""
+    from docstring_parser import parse
     from jsonargparse import ArgumentParser
 
+    told = {entry.arg_name: entry.description for entry in parse(function.__doc__ or "").params}
     parser = ArgumentParser(prog=f"brainmri {name}", description=(function.__doc__ or "").split("\n\n")[0])
     # Lists of paths take words, as a shell's wildcard gives them, instead of jsonargparse's JSON list.
     lists = {
@@ -178,22 +189,19 @@ def call(name: str, function, arguments: list[str]) -> int:
     }
     for key, default in lists.items():
         if name in POSITIONAL and POSITIONAL[name] == key:
-            parser.add_argument(key, nargs="+", type=Path, help="files or folders")
+            parser.add_argument(key, nargs="+", type=Path, help=told.get(key))
         else:
             wanted = {"required": True} if default is Parameter.empty else {"default": default}
-            parser.add_argument(f"--{key}", nargs="+", type=Path, help="files", **wanted)
+            parser.add_argument(f"--{key}", nargs="+", type=Path, help=told.get(key), **wanted)
     # What is off unless it is named takes no value; a word that may be left out stands alone.
     flags = [key for key, parameter in signature(function).parameters.items() if parameter.default is False]
     for key in flags:
-        parser.add_argument(f"--{key}", action="store_true", help="off unless named")
+        parser.add_argument(f"--{key}", action="store_true", help=told.get(key))
     words = {POSITIONAL[name]} - set(lists) if name in POSITIONAL else set()
     for key in words:
-        parser.add_argument(key, nargs="?", help="a name")
+        parser.add_argument(key, nargs="?", help=told.get(key))
     parser.add_function_arguments(function, as_positional=False, skip={*lists, *flags, *words})
-    check_settings(function, arguments)
-    parsed = parser.instantiate(parser.parse_args(arguments))
-    status = function(**parsed)
-    return status if isinstance(status, int) else 0
+    return parser
 
 
 def check_settings(function, arguments: list[str]) -> None:

@@ -50,8 +50,10 @@ def lr_find(
         Where to draw the loss over the rate (`.png` or `.svg`).
     table
         Where to write what is drawn, as Parquet; nowhere where not given.
-    lowest, highest
-        The first and the last rate.
+    lowest
+        The first rate.
+    highest
+        The last rate.
     steps
         Steps at most; it ends early where the loss diverges.
     seed

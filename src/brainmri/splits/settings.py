@@ -24,9 +24,13 @@ class SplitSettings:
         ``published_clean``: the same, without the test images whose group reaches into the training part.
         ``leave_one_out``: of a pooled data set one member tests, without the images whose group reaches into
         the others; the others train and validate.
-    train, val, test
-        Shares of the images, which sum to 1. Where the test part is given (`TEST_PART_GIVEN`) only `val`
-        counts: the share of the other images that validates.
+    train
+        Share of the images that trains; the three sum to 1. Where the test part is given (`TEST_PART_GIVEN`),
+        only `val` counts.
+    val
+        Share that validates: of all images, or of those that do not test where the test part is given.
+    test
+        Share that tests.
     folds
         Under ``grouped`` the number k of folds: each image is tested in one of them, and `val` is the share
         of the others that validates. None draws one test part of the share `test`.
