@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/train_speed.py [--size 128] [--models cnn resnet18] [--images FOLDER]
 
 (a) the loop of the reference systems (`notebook_loop.py`); (b) ours: the memory-mapped array, one warp an
-image, the arithmetic that suits the device; (c) the limit: our very step on one batch that lies ready. All
-three see the same images, sizes, augmentation and optimiser. Draws phantom slices where no folder (one folder
-a class) is given. The workers of (a) start before the clock.
+image, the arithmetic that suits the device, the kernels that the stage `train` allows; (c) the limit: our
+very step on one batch that lies ready. All three see the same images, sizes, augmentation and optimiser. Draws
+phantom slices where no folder (one folder a class) is given. The workers of (a) start before the clock.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from brainmri.images.decode import decode_gray
 from brainmri.images.prepare import prepare_image
 from brainmri.models.device import device_name, resolve_device
 from brainmri.sources.phantom import phantom
+from brainmri.training.conduct import deterministic
 from brainmri.training.loop import step_seed
 from brainmri.training.parts import Part, TrainingData
 from brainmri.training.prepare import make_network, make_plan, make_run
@@ -153,7 +154,9 @@ def main() -> None:
             ours, limit, arithmetic = our_loops(data, recipe_from(settings), device, Path(temporary))
             notebook = NotebookLoop(work / "images", settings, device)
             try:
-                spent = np.array(measure([notebook, ours, limit], arguments.steps, arguments.rounds, device))
+                with deterministic(device, False):
+                    loops = [notebook, ours, limit]
+                    spent = np.array(measure(loops, arguments.steps, arguments.rounds, device))
             finally:
                 notebook.close()
             rates = arguments.steps * arguments.batch / np.median(spent, axis=1)

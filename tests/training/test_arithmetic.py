@@ -116,6 +116,59 @@ def test_a_spoilt_memory_is_measured_anew(bf16, raced, tmp_path, content):
     assert len(races) == 2
 
 
+class Hungry(torch.nn.Module):
+    """A layer that fails with `error` in training on more than `most` images."""
+
+    def __init__(self, most, error):
+        super().__init__()
+        self.most, self.error = most, error
+
+    def forward(self, images):
+        if len(images) > self.most:
+            raise self.error
+        return images
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("full"), RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED")]
+)
+def test_a_batch_too_large_for_the_memory_is_raced_in_halves(bf16, capsys, error):
+    network = network_of(**DENSE)
+    network.body.append(Hungry(3, error))
+    times = seconds_per_step(network, allowed(recipe_from(DENSE), CPU), CPU, 9, 32)
+    assert len(times) == 4
+    assert "going on with 3 images at a time" in capsys.readouterr().err
+
+
+def test_an_arithmetic_that_nothing_runs_in_is_told_with_its_reason(bf16, tmp_path):
+    network = network_of(**DENSE)
+    network.body.append(Hungry(0, RuntimeError("no kernel for it\nand more")))
+    with pytest.raises(BrainmriError, match=r"None of .* runs on cpu: no kernel for it$"):
+        choose_arithmetic(recipe_from(DENSE), network, CPU, 10, tmp_path, print)
+    # What `deterministic: true` forbids has advice of its own, given by who asked for it.
+    network.body[-1].error = RuntimeError("x does not have a deterministic implementation")
+    with pytest.raises(RuntimeError, match="deterministic"):
+        choose_arithmetic(recipe_from(DENSE), network, CPU, 10, tmp_path, print)
+
+
+def test_compiling_is_measured_once_so_that_a_resumed_training_decides_alike(raced, tmp_path, monkeypatch):
+    """A pretended GPU, on which compiling takes a minute and saves a tenth of each step of half a second."""
+    cuda, measured = torch.device("cuda"), []
+    monkeypatch.setattr(choice, "device_name", str)
+    monkeypatch.setattr(arithmetic.torch.cuda, "is_bf16_supported", lambda **_: True)
+    monkeypatch.setattr(choice, "compiled_seconds", lambda *_: measured.append(1) or [60.0, 0.45])
+    races, network = raced([0.5] * 6), network_of(**DENSE)
+    recipe = recipe_from(DENSE)
+    for steps, compiled in ((100, False), (1100, False), (1300, True), (1300, True), (1100, False)):
+        chosen = choose_arithmetic(recipe, network, cuda, steps, tmp_path, print)
+        assert chosen == Arithmetic("bf16", True, compiled)
+    assert len(races) == len(measured) == 1
+    # Several processes share the batch, and deterministic kernels take their own time.
+    choose_arithmetic(recipe, network, cuda, 100, tmp_path, print, world=2)
+    choose_arithmetic(recipe_from({**DENSE, "deterministic": True}), network, cuda, 100, tmp_path, print)
+    assert len(races) == 3
+
+
 def test_what_the_recipe_names_is_taken_without_a_race(raced, tmp_path):
     races, network = raced([]), network_of(**DENSE)
     recipe = recipe_from({**DENSE, "precision": "bf16", "layout": "contiguous"})

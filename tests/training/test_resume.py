@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -102,6 +103,27 @@ def test_an_end_that_is_asked_for_comes_after_the_step(blob_files, tmp_path, mon
         assert main(train_command(blob_files, left, checkpoints, recipe)[1:]) == 0
     assert len(taken) == 12
     assert_equal_results(left, whole)
+
+
+@pytest.mark.parametrize("moment", ["conduct.probe_head", "prepare.choose_arithmetic"])
+def test_before_the_first_step_an_end_comes_at_once(blob_files, tmp_path, monkeypatch, capsys, moment):
+    """Features of a large body take minutes, more than a cluster waits."""
+    module, name = moment.split(".")
+    module = import_module(f"brainmri.training.{module}")
+    real = getattr(module, name)
+
+    def signalled(*words, **named):
+        signal.raise_signal(signal.SIGTERM)
+        pytest.fail("the signal was waited with")
+
+    monkeypatch.setattr(module, name, signalled)
+    recipe = {**RECIPE, "epochs": 2}
+    command = train_command(blob_files, tmp_path / "run", tmp_path / "checkpoints", recipe)[1:]
+    assert main(command) == 75
+    assert "stopped before the next step, as asked" in capsys.readouterr().err
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+    monkeypatch.setattr(module, name, real)
+    assert main(command) == 0
 
 
 @pytest.fixture

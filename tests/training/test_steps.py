@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from brainmri.errors import BrainmriError
+from brainmri.training.averaging import AverageWeights
 from brainmri.training.callbacks import Callback
 from brainmri.training.criterion import Criterion
 from brainmri.training.loop import fit
@@ -17,6 +18,7 @@ from brainmri.training.prepare import make_network, make_plan, make_run, probe_h
 from brainmri.training.ranks import ALONE
 from brainmri.training.recipe import recipe_from
 from brainmri.training.scores import validate
+from brainmri.training.steps import take_step
 
 CPU = torch.device("cpu")
 PLAIN = {
@@ -120,7 +122,7 @@ def test_a_memory_too_small_for_evaluation_changes_nothing_but_the_batches(prepa
     plan.feed.part(network).register_forward_pre_hook(check)
     assert validate(run.evaluated, plan) == pytest.approx(wanted)
     assert passes[-4:] == [4, 4, 4, 3]
-    assert "evaluating 4 images at a time" in capsys.readouterr().err
+    assert "going on with 4 images at a time" in capsys.readouterr().err
 
 
 def test_a_set_larger_than_the_memory_it_takes_is_trained_on(tmp_path):
@@ -200,10 +202,29 @@ class Waits(Callback):
 
 
 def test_nothing_waits_for_the_device_within_a_step(prepared, monkeypatch):
-    _, plan, run = prepared(
-        class_weights="balanced", gradient_clip=1.0, optimizer={"name": "adamw"}, epochs=1
+    network, plan, run = prepared(
+        class_weights="balanced",
+        gradient_clip=1.0,
+        optimizer={"name": "adamw"},
+        epochs=1,
+        cnn={"channels": [4], "batch_norm": True},
     )
-    fit(run, plan, [Waits(monkeypatch)])
+    fit(run, plan, [AverageWeights(network, 0.9), Waits(monkeypatch)])
+
+
+def test_a_step_shortens_products_as_its_precision_says_backward_too(prepared):
+    network, plan, run = prepared(epochs=1)
+    seen = []
+    first = next(network.body.parameters())
+    first.register_hook(lambda _: seen.append(torch.backends.cudnn.allow_tf32))
+    assert torch.backends.cudnn.allow_tf32
+    for precision, shortened in (("fp32", False), ("bf16", True)):
+        chosen = replace(plan, arithmetic=replace(plan.arithmetic, precision=precision))
+        inputs, targets = next(iter(plan.feed.training(0)))
+        run.start_sums(CPU)
+        take_step(run, chosen, inputs, targets)
+        assert seen.pop() is shortened and seen == []
+    assert torch.backends.cudnn.allow_tf32
 
 
 def test_a_frozen_body_runs_once_and_gives_the_same_head(prepared, monkeypatch):

@@ -24,6 +24,7 @@ from brainmri.evaluation.predict_split import logits_of
 from brainmri.images.box import CropSettings
 from brainmri.images.probed import PROBES, SHUFFLED, kept_pixels, write_blanked
 from brainmri.images.store import open_images
+from brainmri.models.build import weights_digest
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model
 from brainmri.splits.shuffle import shuffled_labels
@@ -69,6 +70,7 @@ def work_folder(order: ProbeTraining, work_dir: Path, output: Path) -> Path:
         {
             "manifest": file_digest(order.manifest) if order.manifest.is_file() else None,
             "images": file_digest(order.images) if order.images.is_file() else None,
+            "initial_weights": weights_digest(order.recipe, order.weights_dir),
             "recipe": asdict(order.recipe),
             "seed": order.seed,
             "code": inputs_digest(code_of("brainmri.evaluation.probe_training")),

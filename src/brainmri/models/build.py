@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from brainmri.artefacts import file_digest
 from brainmri.models.architectures import REFERENCE_CNN
 from brainmri.models.classifier import Classifier
 from brainmri.models.cnn import cnn_body
@@ -60,6 +61,12 @@ def weights_file(design: Design, weights_dir: Path) -> Path | None:
         local = Path(weights_dir) / f"{design.architecture}.safetensors"
         return local if design.pretrained and local.is_file() else None
     return Path(design.pretrained)
+
+
+def weights_digest(design: Design, weights_dir: Path) -> str | None:
+    """Return the SHA-256 of the file that the body's weights come from; None where there is none."""
+    file = weights_file(design, weights_dir)
+    return file_digest(file) if file else None
 
 
 def body_entries(state: dict) -> dict:

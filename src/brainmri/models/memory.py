@@ -14,7 +14,9 @@ Result = TypeVar("Result")
 
 def is_out_of_memory(error: Exception) -> bool:
     """Say whether an exception means that memory did not suffice, on a GPU or on a CPU."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(words in str(error).lower() for words in ("allocate memory", "out of memory", "alloc_failed"))
 
 
 def release_memory(device: torch.device) -> None:
@@ -53,5 +55,5 @@ def as_many_as_fit(work: Callable[[int], Result], images: int, device: torch.dev
                     "architecture or a device with more memory."
                 ) from error
         images = -(-images // 2)
-        print(f"the memory does not suffice: evaluating {images} images at a time", file=sys.stderr)
+        print(f"the memory does not suffice: going on with {images} images at a time", file=sys.stderr)
         release_memory(device)

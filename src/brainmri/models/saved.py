@@ -14,7 +14,8 @@ from brainmri.errors import BrainmriError
 from brainmri.mapping import is_number, settings_from
 from brainmri.models.build import build_model
 from brainmri.models.classifier import Classifier
-from brainmri.models.device import resolve_device
+from brainmri.models.device import resolve_device, tensor_float_32
+from brainmri.models.memory import as_many_as_fit
 from brainmri.models.settings import Design
 from brainmri.models.weights import load_weights, read_weights
 
@@ -59,7 +60,7 @@ def save_model(
         temporary.write_bytes(safetensors.torch.save(state, metadata={"format": "pt"}))
     document = {
         "brainmri_version": __version__,
-        "versions": {name: version(name) for name in ("torch", "timm", "numpy", "opencv-python-headless")},
+        "versions": library_versions(),
         "architecture": recipe.architecture,
         "classes": list(classes),
         "image_size": recipe.image_size,
@@ -75,6 +76,11 @@ def save_model(
         "recipe": asdict(recipe),
     }
     write_json(document, metadata)
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that weights and predictions follow from."""
+    return {name: version(name) for name in ("torch", "timm", "numpy", "opencv-python-headless")}
 
 
 def load_model(path: Path, metadata: Path | None = None) -> tuple[Classifier, dict]:
@@ -197,7 +203,7 @@ def predict_logits(
     device
         `auto`, `cpu`, `cuda`, or a torch device.
     batch_size
-        Images at a time.
+        Images at a time; halved where the memory does not suffice.
 
     Returns
     -------
@@ -205,11 +211,16 @@ def predict_logits(
     """
     place = resolve_device(device) if isinstance(device, str) else device
     model.eval().to(place, memory_format=torch.channels_last)
-    batches = []
-    with torch.inference_mode():
-        for start in range(0, len(images), batch_size):
+
+    def logits(count: int) -> list[np.ndarray]:
+        batches = []
+        for start in range(0, len(images), count):
             # A copy: torch wants memory that it may write to, a memmap is read only.
-            batch = torch.from_numpy(np.array(images[start : start + batch_size])).to(place)
+            batch = torch.from_numpy(np.array(images[start : start + count])).to(place)
             batches.append(model(model.normalised(batch.float() / 255)).float().cpu().numpy())
+        return batches
+
+    with torch.inference_mode(), tensor_float_32(False):
+        batches = as_many_as_fit(logits, batch_size, place)
     class_count = model.head[-1].out_features
     return np.concatenate(batches) if batches else np.empty((0, class_count), np.float32)

@@ -1,12 +1,13 @@
 """The arithmetic that a training can run in: precision, memory layout, compiled or not."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import torch
 
 from brainmri.errors import BrainmriError
+from brainmri.models.device import tensor_float_32
 from brainmri.training.recipe import Recipe
 
 DTYPES = {"fp32": None, "tf32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -74,13 +75,13 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
 
 
+def products(precision: str) -> AbstractContextManager:
+    """Return the context of a whole step, backward too: with `fp32`, products are not shortened to TF32."""
+    return tensor_float_32(precision != "fp32")
+
+
 @contextmanager
 def in_arithmetic(precision: str, device: torch.device) -> Iterator[None]:
-    """Run forward passes in `precision`; of the fp32 products that remain, tf32 alone is shortened."""
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "fp32"
-    try:
-        with autocast(precision, device):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+    """Run forward passes in `precision`."""
+    with products(precision), autocast(precision, device):
+        yield

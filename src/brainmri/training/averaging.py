@@ -1,8 +1,9 @@
 """A moving average of the weights, which often classifies better than the last weights do."""
 
+from copy import deepcopy
+from itertools import chain
+
 import torch
-from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
 
 from brainmri.models.classifier import Classifier
 from brainmri.training.callbacks import Callback, Run
@@ -25,23 +26,22 @@ class AverageWeights(Callback):
     def __init__(self, model: Classifier, decay: float):
         self.decay = decay
         self.steps = 0
-        self.average = AveragedModel(model, multi_avg_fn=self.update, use_buffers=True)
-
-    @torch.no_grad()
-    def update(self, averages: list[Tensor], current: list[Tensor], _) -> None:
-        """Move the averages towards the current weights; each call has tensors of one type."""
-        share = 1 - min(self.decay, (1 + self.steps) / (10 + self.steps))
-        if averages[0].is_floating_point():
-            torch._foreach_lerp_(averages, current, share)
-        else:
-            torch._foreach_copy_(averages, current)
+        self.average = deepcopy(model).requires_grad_(False)
 
     def on_epoch_begin(self, run: Run) -> None:
-        run.averaged = self.average.module
+        run.averaged = self.average
 
+    @torch.no_grad()
     def on_batch_end(self, run: Run) -> None:
+        # Not torch's AveragedModel, which counts on the host and waits for the device at every step.
         self.steps += 1
-        self.average.update_parameters(run.model)
+        share = 1 - min(self.decay, (1 + self.steps) / (10 + self.steps)) if self.steps > 1 else 1.0
+        pairs = list(zip(tensors_of(self.average), tensors_of(run.model), strict=True))
+        blended = [pair for pair in pairs if pair[0].is_floating_point()]
+        counted = [pair for pair in pairs if not pair[0].is_floating_point()]
+        torch._foreach_lerp_(*map(list, zip(*blended, strict=True)), share)
+        if counted:
+            torch._foreach_copy_(*map(list, zip(*counted, strict=True)))
 
     def state(self) -> dict:
         return {"steps": self.steps, "average": self.average.state_dict()}
@@ -49,3 +49,8 @@ class AverageWeights(Callback):
     def restore(self, state: dict) -> None:
         self.steps = state["steps"]
         self.average.load_state_dict(state["average"])
+
+
+def tensors_of(model: Classifier) -> chain[torch.Tensor]:
+    """Return all that a network holds: weights, and the statistics of batch norm."""
+    return chain(model.parameters(), model.buffers())

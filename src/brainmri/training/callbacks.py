@@ -6,6 +6,7 @@ A callback's `state` is what it needs to go on after a kill: plain numbers, list
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 
 import torch
 from torch import nn
@@ -190,11 +191,12 @@ class EarlyStopping(Callback):
 class Progress(Callback):
     """Shows a bar an epoch at a terminal, and a line an epoch everywhere, on stderr."""
 
-    # Reading the running loss waits for the device: not at every batch.
-    every = 10
+    # Reading the running loss waits for the device: once in so many seconds.
+    every = 1.0
 
     def __init__(self):
         self.bar: tqdm | None = None
+        self.read = 0.0
 
     def on_epoch_begin(self, run: Run) -> None:
         words = f"epoch {run.epoch + 1}/{run.epochs}"
@@ -206,7 +208,8 @@ class Progress(Callback):
         self.bar.update()
         if self.bar.disable:
             return
-        if run.step % self.every == 0:
+        if perf_counter() - self.read >= self.every:
+            self.read = perf_counter()
             loss, accuracy = float(run.loss_sum) / run.seen, float(run.correct) / run.seen
             rate = run.seen / max(self.bar.format_dict["elapsed"], 1e-9)
             self.bar.set_postfix_str(

@@ -14,9 +14,9 @@ import torch
 from brainmri.artefacts import digest_of, read_json, write_json
 from brainmri.errors import BrainmriError
 from brainmri.models.classifier import Classifier
-from brainmri.models.device import device_name
+from brainmri.models.device import device_name, processor_name
 from brainmri.training.arithmetic import Arithmetic, allowed
-from brainmri.training.race import compile_pays, seconds_per_step
+from brainmri.training.race import compiled_seconds, seconds_per_step
 from brainmri.training.recipe import Recipe
 
 # The rule's choice stands unless another takes less than this share of its time: to be misled by a busy
@@ -24,6 +24,8 @@ from brainmri.training.recipe import Recipe
 CLEARLY_FASTER = 0.75
 # And unless a CPU's step gains this much: shorter ones are timed by chance, and end soon in any arithmetic.
 GAIN_SECONDS = 0.005
+# Compiling is not considered for trainings shorter than this: it takes a minute by itself.
+WORTH_COMPILING_SECONDS = 300.0
 
 
 def choose_arithmetic(
@@ -33,6 +35,7 @@ def choose_arithmetic(
     steps: int,
     cache_dir: Path | None,
     tell: Callable,
+    world: int = 1,
 ) -> Arithmetic:
     """Return the arithmetic to train in: what the recipe names, and for the rest what was measured.
 
@@ -50,6 +53,8 @@ def choose_arithmetic(
         Where the measurements are kept, one file a network and device; None: in the user's cache.
     tell
         Called with a line for people about what was chosen.
+    world
+        How many processes share each batch.
 
     Raises
     ------
@@ -57,22 +62,27 @@ def choose_arithmetic(
         For a precision that the device does not have.
     """
     candidates = allowed(recipe, device)
-    size, images = recipe.image_size, recipe.micro_batch or recipe.batch_size
+    size, images = recipe.image_size, recipe.micro_batch or -(-recipe.batch_size // world)
     if len(candidates) == 1 and (recipe.compile != "auto" or device.type != "cuda"):
         return replace(candidates[0], compiled=recipe.compile is True)
-    file = (cache_dir or users_cache()) / f"{mark(recipe, network, device, candidates)[:32]}.json"
-    times = remembered(file, candidates)
-    if times is None:
-        times = seconds_per_step(network, candidates, device, images, size)
+    file = (cache_dir or users_cache()) / f"{mark(recipe, network, device, candidates, images)[:32]}.json"
+    times, compiling = remembered(file, candidates)
+    known = (times, compiling)
+    times = times or raced(network, candidates, device, images, size)
+    chosen = fastest(candidates, times, device)
+    seconds, compiled = steps * times[str(chosen)], recipe.compile is True
+    # Never on a CPU: there it takes 40 s and makes steps longer (measured: 0.83 to 0.89 of the speed).
+    if recipe.compile == "auto" and device.type == "cuda" and seconds >= WORTH_COMPILING_SECONDS:
+        if compiling is None:
+            compiling = compiled_seconds(network, chosen, device, images, size)
+        compiled = bool(compiling) and compiling[0] + compiling[1] * steps < seconds
+    if known != (times, compiling):
         try:
-            write_json({"device": device_name(device), "seconds_per_step": times}, file)
+            document = {"device": device_name(device), "seconds_per_step": times, "compiling": compiling}
+            write_json(document, file)
         except BrainmriError as error:
             # A home that cannot be written must not stop a training.
             tell(f"which arithmetic is fastest is not remembered: {error}")
-    chosen = fastest(candidates, times, device)
-    compiled = recipe.compile is True or (
-        recipe.compile == "auto" and compile_pays(network, chosen, device, images, size, steps)
-    )
     chosen = replace(chosen, compiled=compiled)
     tell(
         f"arithmetic: {chosen} ({', '.join(f'{name} {1000 * time:.0f} ms' for name, time in times.items())})"
@@ -92,15 +102,29 @@ def fastest(candidates: list[Arithmetic], times: dict[str, float], device: torch
     """
     wanted = ["bf16", "fp16", "tf32", "fp32"]
     known = [candidate for candidate in candidates if str(candidate) in times]
-    if not known:
-        raise BrainmriError(f"None of {', '.join(map(str, candidates))} runs on {device_name(device)}.")
     rule = min(known, key=lambda one: (not one.channels_last, wanted.index(one.precision)))
     best = min(known, key=lambda one: times[str(one)])
     least = times[str(rule)] - (GAIN_SECONDS if device.type == "cpu" else 0)
     return best if times[str(best)] < min(CLEARLY_FASTER * times[str(rule)], least) else rule
 
 
-def mark(recipe: Recipe, network: Classifier, device: torch.device, candidates: list[Arithmetic]) -> str:
+def raced(
+    network: Classifier, candidates: list[Arithmetic], device: torch.device, images: int, size: int
+) -> dict[str, float]:
+    """Return the seconds of a step in each arithmetic that runs; see `seconds_per_step`."""
+    try:
+        return seconds_per_step(network, candidates, device, images, size)
+    except RuntimeError as error:
+        if "deterministic" in str(error):  # `conduct.deterministic` says what to do
+            raise
+        words = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        names = ", ".join(map(str, candidates))
+        raise BrainmriError(f"None of {names} runs on {device_name(device)}: {words[0]}") from error
+
+
+def mark(
+    recipe: Recipe, network: Classifier, device: torch.device, candidates: list[Arithmetic], images: int
+) -> str:
     """Return a digest of all that the measured times depend on."""
     design = {key: value for key, value in asdict(recipe).items() if key in ("architecture", "image_size")}
     return digest_of(
@@ -108,9 +132,10 @@ def mark(recipe: Recipe, network: Classifier, device: torch.device, candidates: 
             **design,
             "parameters": [list(parameter.shape) for parameter in network.parameters()],
             "frozen": [network.body_frozen, network.batch_norm_frozen],
-            "images": recipe.micro_batch or recipe.batch_size,
+            "images": images,
+            "deterministic": recipe.deterministic,
             "candidates": [str(candidate) for candidate in candidates],
-            "device": device_name(device),
+            "device": [device_name(device), processor_name()],
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "grouped": "fp32",  # on a CPU, within bf16
@@ -118,11 +143,14 @@ def mark(recipe: Recipe, network: Classifier, device: torch.device, candidates: 
     )
 
 
-def remembered(file: Path, candidates: list[Arithmetic]) -> dict[str, float] | None:
-    """Return the times measured before, or None where there are none, or none that can be read."""
+def remembered(
+    file: Path, candidates: list[Arithmetic]
+) -> tuple[dict[str, float] | None, list[float] | None]:
+    """Return the times measured before, of steps and of compiling; None for what is not known."""
     try:
-        times = read_json(file)["seconds_per_step"]
+        document = read_json(file)
+        times, compiling = document["seconds_per_step"], document["compiling"]
         known = {str(one): float(times[str(one)]) for one in candidates if str(one) in times}
+        return known or None, compiling if compiling is None else [float(value) for value in compiling]
     except (BrainmriError, KeyError, TypeError, ValueError):
-        return None
-    return known or None
+        return None, None

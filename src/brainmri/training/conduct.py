@@ -14,16 +14,16 @@ import torch
 from brainmri.artefacts import digest_of, file_digest, inputs_digest, write_parquet
 from brainmri.code import code_of
 from brainmri.errors import BrainmriError
-from brainmri.models.build import weights_file
+from brainmri.models.build import weights_digest
 from brainmri.models.device import device_name, resolve_device
-from brainmri.models.saved import save_model
+from brainmri.models.saved import library_versions, save_model
 from brainmri.training.averaging import AverageWeights
 from brainmri.training.callbacks import Callback, EarlyStopping, History, KeepBest, Progress
 from brainmri.training.checkpoint import Checkpoint, checkpoint_path
 from brainmri.training.interruption import Interruption
 from brainmri.training.lock import locked
 from brainmri.training.loop import fit
-from brainmri.training.monitor import DeviceUsage, TensorBoardEvents
+from brainmri.training.monitor import DeviceUsage, TensorBoardEvents, used_by_all
 from brainmri.training.order import TrainingOrder
 from brainmri.training.parts import load_data
 from brainmri.training.plan import Plan
@@ -73,7 +73,7 @@ def carry_out(
     data = load_data(order.manifest, order.images, recipe.image_size)
     network = make_network(data, recipe, order.seed, order.weights_dir)
     plan = make_plan(data, network, recipe, order.seed, place, order.cache_dir, ranks)
-    mark = fingerprint(order, plan)
+    mark = ranks.agreed(lambda: fingerprint(order, plan))
     kept = Checkpoint(target, mark, [], interruption, ranks)
     left = kept.found()
     history = History([] if left else probe_head(network, plan))
@@ -88,8 +88,10 @@ def carry_out(
         kept.take_up(run, left)
         after = f", step {run.step} of {run.steps}" if run.step else ""
         tell_people(ranks)(f"resuming after epoch {run.epoch} of {run.epochs}{after}")
+    interruption.awaited = True
     with watched_by(order, ranks) as watching:
         fit(run, plan, [*kept.callbacks, *watching, kept])
+    used = used_by_all(ranks.told(usage.facts()))
     if ranks.writes:
         network.load_state_dict(best.weights)
         write_history(history.rows, order)
@@ -101,7 +103,7 @@ def carry_out(
             classes=data.classes,
             crop=asdict(order.crop),
             manifest_digest=file_digest(order.manifest),
-            facts={**run_facts(order, plan, run.micro_batch, best, history.rows), **usage.facts()},
+            facts={**run_facts(order, plan, run.micro_batch, best, history.rows), **used},
         )
     kept.remove()
 
@@ -166,17 +168,16 @@ def deterministic(device: torch.device, wanted: bool) -> Iterator[None]:
 
 def fingerprint(order: TrainingOrder, plan: Plan) -> str:
     """Return a digest of all that the weights follow from: recipe, data, code, and what runs it."""
-    initial = weights_file(order.recipe, order.weights_dir)
     return digest_of(
         {
             "recipe": asdict(plan.recipe),
             "seed": plan.seed,
             "manifest": file_digest(order.manifest),
             "images": file_digest(order.images),
-            "initial_weights": file_digest(initial) if initial else None,
+            "initial_weights": weights_digest(order.recipe, order.weights_dir),
             "code": inputs_digest(code_of("brainmri.training.conduct")),
-            "torch": torch.__version__,
-            "device": str(plan.device),
+            "versions": library_versions(),
+            "device": plan.device.type,
             "devices": plan.ranks.world,
             "threads": torch.get_num_threads(),
             "arithmetic": str(plan.arithmetic),
@@ -199,11 +200,10 @@ def run_facts(
     order: TrainingOrder, plan: Plan, micro_batch: int | None, best: KeepBest, rows: list[dict]
 ) -> dict:
     """Return what the training found out about itself, for `model.json`."""
-    initial = weights_file(order.recipe, order.weights_dir)
     trained = [row for row in rows if row["phase"] == "train"]
     return {
         "seed": plan.seed,
-        "initial_weights_sha256": file_digest(initial) if initial else None,
+        "initial_weights_sha256": weights_digest(order.recipe, order.weights_dir),
         "train_images": len(plan.data.train),
         "val_images": len(plan.data.val),
         "device": device_name(plan.device),

@@ -3,12 +3,12 @@
 import torch
 
 from brainmri.models.classifier import Classifier
+from brainmri.models.memory import as_many_as_fit
 from brainmri.progress import progress
 from brainmri.training.arithmetic import Arithmetic, in_arithmetic
 from brainmri.training.batches import EVALUATION_BATCH, evaluation_batches
 from brainmri.training.feeds import FeatureFeed
 from brainmri.training.image_sources import ImageSource
-from brainmri.training.memory import as_many_as_fit
 from brainmri.training.parts import Part, TrainingData
 from brainmri.training.ranks import ALONE, Ranks
 from brainmri.training.recipe import Recipe

@@ -23,10 +23,14 @@ class Interruption:
     ----------
     requested
         Whether the signal came.
+    awaited
+        Whether somebody looks at `requested` after every step. Before that, while the arithmetic is chosen,
+        features are made and a head is probed, nothing is kept, and the signal ends the training at once.
     """
 
     def __init__(self):
         self.requested = False
+        self.awaited = False
         self.before = None
 
     def __enter__(self) -> "Interruption":
@@ -36,8 +40,16 @@ class Interruption:
         return self
 
     def notice(self, *_) -> None:
-        """Remember that the signal came."""
+        """Remember that the signal came.
+
+        Raises
+        ------
+        Interrupted
+            While nobody waits for it.
+        """
         self.requested = True
+        if not self.awaited:
+            raise Interrupted("stopped before the next step, as asked (SIGTERM): the same command goes on.")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -23,7 +23,7 @@ def fit(run: Run, plan: Plan, callbacks: Sequence[Callback]) -> None:
         If a loss is not finite.
     """
     while run.epoch < plan.recipe.epochs and not run.stop:
-        started, seen_before = perf_counter(), run.seen if run.step else 0
+        started, seen_before = perf_counter(), sum(plan.ranks.told(run.seen if run.step else 0))
         train_epoch(run, plan, callbacks)
         # The one place where the host waits for the device.
         loss_sum, correct, seen = plan.ranks.total(run.sums()).tolist()
@@ -33,7 +33,7 @@ def fit(run: Run, plan: Plan, callbacks: Sequence[Callback]) -> None:
             "phase": run.phase,
             "train_loss": loss_sum / seen,
             "train_accuracy": correct / seen,
-            "images_per_second": (seen - seen_before * plan.ranks.world) / seconds,
+            "images_per_second": (seen - seen_before) / seconds,
             "learning_rate": run.learning_rate,
             **validate(run.evaluated, plan),
         }

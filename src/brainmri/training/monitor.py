@@ -105,6 +105,15 @@ class DeviceUsage(Callback):
         self.peak_before, self.joules_before = state["peak"], state["joules"]
 
 
+def used_by_all(facts: list[dict[str, int | float | None]]) -> dict[str, int | float | None]:
+    """Return the facts of several processes, one a device, as one: the largest peak, and all the energy."""
+    joules = [own["energy_joules"] for own in facts]
+    return {
+        "peak_memory_bytes": max(own["peak_memory_bytes"] for own in facts),
+        "energy_joules": None if None in joules else sum(joules),
+    }
+
+
 def peak_resident_bytes() -> int:
     """Return the most memory that this process has held."""
     # Not ru_maxrss at once: Linux hands that of the parent down to a process that it starts.

@@ -49,7 +49,11 @@ def make_plan(
     feed: Feed = ImageFeed(data, source, network, recipe, seed, device, ranks)
     steps = feed.steps * recipe.epochs
     keep_grouped_in_fp32(network)
-    arithmetic = choose_arithmetic(recipe, network, device, steps, cache_dir, tell=tell_people(ranks))
+    arithmetic = ranks.agreed(
+        lambda: choose_arithmetic(
+            recipe, network, device, steps, cache_dir, tell=tell_people(ranks), world=ranks.world
+        )
+    )
     network.to(device, memory_format=arithmetic.memory_format)
     if can_cache_features(recipe):
         feed = feature_feed(data, source, network, recipe, seed, device, arithmetic, ranks)
@@ -63,7 +67,7 @@ def make_plan(
 def make_run(network: Classifier, plan: Plan) -> Run:
     """Return the state of a training before its first step."""
     recipe = plan.recipe
-    part = plan.feed.part(network)
+    part = plan.ranks.with_common_statistics(plan.feed.part(network), plan.device)
     if plan.arithmetic.compiled:
         part.compile()
     return Run(

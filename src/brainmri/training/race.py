@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 from copy import deepcopy
-from statistics import median
 from time import perf_counter
 
 import torch
 from torch import nn
 
 from brainmri.models.classifier import Classifier
-from brainmri.training.arithmetic import Arithmetic, in_arithmetic
+from brainmri.models.memory import as_many_as_fit, is_out_of_memory
+from brainmri.training.arithmetic import Arithmetic, autocast, products
 
 # Rounds of one step of each: more where steps are short, fewer where they are long.
 ROUNDS = 5
@@ -19,8 +19,6 @@ MOST_SECONDS = 20.0
 # A longer step than this is tried with fewer images: the ratios are much the same.
 LONG_STEP = 1.0
 FEW = 4
-# Compiling is not considered for trainings shorter than this: it takes a minute by itself.
-WORTH_COMPILING_SECONDS = 300.0
 
 
 def seconds_per_step(
@@ -39,20 +37,23 @@ def seconds_per_step(
     device
         Where.
     images
-        Images a step.
+        Images a step; halved until the memory suffices for one of the candidates.
     size
         Pixels a side.
+
+    Raises
+    ------
+    RuntimeError
+        If none runs: what torch says of the last one.
     """
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        images = tried_images(network, images, size, device)
-        racers = {}
-        for candidate in candidates:
-            try:
-                racer = Racer(network, candidate, device, images, size)
-                racer.step()
-            except (RuntimeError, NotImplementedError):  # no kernel for it, or not enough memory
-                continue
-            racers[str(candidate)] = racer
+        candidates = list(candidates)
+
+        def racers_of(most: int) -> dict[str, Racer]:
+            count = tried_images(network, most, size, device)
+            return racers_that_run(network, candidates, device, count, size)
+
+        racers = as_many_as_fit(racers_of, images, device)
         times: dict[str, list[float]] = {name: [] for name in racers}
         started = perf_counter()
         for rounds in range(1, MOST_ROUNDS + 1):
@@ -64,30 +65,46 @@ def seconds_per_step(
     return {name: min(values) for name, values in times.items()}
 
 
-def compile_pays(
-    network: Classifier, arithmetic: Arithmetic, device: torch.device, images: int, size: int, steps: int
-) -> bool:
-    """Say whether compiling shortens a training of so many steps, its own duration included.
+def racers_that_run(
+    network: Classifier, candidates: list[Arithmetic], device: torch.device, images: int, size: int
+) -> dict[str, "Racer"]:
+    """Return a racer of each candidate that there are kernels and memory for.
 
-    Never on a CPU: there it takes 40 s and makes steps longer (measured: 0.83 to 0.89 of the speed).
+    Raises
+    ------
+    RuntimeError
+        If there is none; that memory did not suffice where it was so for any.
     """
-    if device.type != "cuda":
-        return False
-    eager = Racer(network, arithmetic, device, images, size)
-    eager.step()
-    seconds = median(eager.step() for _ in range(ROUNDS))
-    if seconds * steps < WORTH_COMPILING_SECONDS:
-        return False
-    compiled = Racer(network, arithmetic, device, images, size)
-    compiled.network.compile()
-    try:
-        started = perf_counter()
-        compiled.step()
-        compiling = perf_counter() - started
-        faster = median(compiled.step() for _ in range(ROUNDS))
-    except RuntimeError:  # torch.compile's own errors are RuntimeErrors
-        return False
-    return compiling + faster * steps < seconds * steps
+    racers, errors = {}, []
+    for candidate in candidates:
+        try:
+            racers[str(candidate)] = started_racer(network, candidate, device, images, size)
+        except (RuntimeError, NotImplementedError) as error:
+            # Without its traceback, which holds on to the tensors of the failed step.
+            errors.append(error.with_traceback(None))
+    if not racers:
+        raise max(errors, key=is_out_of_memory)
+    return racers
+
+
+def started_racer(network: Classifier, candidate: Arithmetic, *where) -> "Racer":
+    """Return a racer that has run its first step."""
+    racer = Racer(network, candidate, *where)
+    racer.step()
+    return racer
+
+
+def compiled_seconds(
+    network: Classifier, arithmetic: Arithmetic, device: torch.device, images: int, size: int
+) -> list[float]:
+    """Return the seconds that compiling takes, and a compiled step; nothing where it cannot be compiled."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        try:
+            racer = Racer(network, arithmetic, device, images, size)
+            racer.network.compile()
+            return [racer.step(), min(racer.step() for _ in range(ROUNDS))]
+        except RuntimeError:  # torch.compile's own errors are RuntimeErrors
+            return []
 
 
 def tried_images(network: Classifier, images: int, size: int, device: torch.device) -> int:
@@ -129,9 +146,10 @@ class Racer:
     def step(self) -> float:
         """Run one step and return its seconds."""
         started = perf_counter()
-        with in_arithmetic(self.arithmetic.precision, self.device):
-            logits = self.network(self.images)
-        nn.functional.cross_entropy(logits.float(), self.labels).backward()
+        with products(self.arithmetic.precision):
+            with autocast(self.arithmetic.precision, self.device):
+                logits = self.network(self.images)
+            nn.functional.cross_entropy(logits.float(), self.labels).backward()
         self.network.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)

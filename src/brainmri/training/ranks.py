@@ -3,14 +3,17 @@
 They see the same epochs in the same order, each its share of every batch, and hold the same weights.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.distributed
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,29 @@ class Ranks:
 
     def gathered(self, part: Tensor) -> Sequence[Tensor]:
         """Return every process's tensor, on the CPU, in the order of the ranks; their lengths may differ."""
+        return self.told(part.cpu())
+
+    def told(self, value: Value) -> list[Value]:
+        """Return what every process tells, in the order of the ranks."""
         if self.world == 1:
-            return [part.cpu()]
-        parts: list[Tensor | None] = [None] * self.world
-        torch.distributed.all_gather_object(parts, part.cpu())
-        return parts
+            return [value]
+        values: list[Value | None] = [None] * self.world
+        torch.distributed.all_gather_object(values, value)
+        return values
+
+    def agreed(self, choose: Callable[[], Value]) -> Value:
+        """Return what the first process chooses, in all of them."""
+        if self.world == 1:
+            return choose()
+        chosen = [choose() if self.writes else None]
+        torch.distributed.broadcast_object_list(chosen)
+        return chosen[0]
+
+    def level(self, network: nn.Module) -> None:
+        """Give all processes the first one's statistics of batch norm, which each took of its own share."""
+        if self.world > 1:
+            for buffer in network.buffers():
+                torch.distributed.broadcast(buffer, 0)
 
     def wait(self) -> None:
         """Go on when all processes have come here."""
@@ -53,14 +74,22 @@ class Ranks:
             torch.distributed.barrier()
 
     def together(self, network: nn.Module, device: torch.device) -> nn.Module:
-        """Return the network with its gradients averaged over the processes after every backward pass.
-
-        On CUDA batch norm takes its statistics over all processes; on a CPU, where torch has no such layer,
-        each takes them over its own share.
-        """
+        """Return the network with its gradients averaged over the processes after every backward pass."""
         if self.world == 1:
             return network
         return DistributedDataParallel(network, device_ids=[device] if device.type == "cuda" else None)
+
+    def with_common_statistics(self, network: nn.Module, device: torch.device) -> nn.Module:
+        """Return the network with batch norm that takes its statistics over all processes, on CUDA; in place.
+
+        The parameters stay the same tensors.
+        """
+        if self.world == 1 or device.type != "cuda":
+            return network
+        # timm's own, which keeps the activation that its batch norm includes.
+        from timm.layers import convert_sync_batchnorm
+
+        return convert_sync_batchnorm(network)
 
 
 ALONE = Ranks()

@@ -8,9 +8,9 @@ from torch.nn import functional
 
 from brainmri.models.classifier import Classifier
 from brainmri.models.device import return_freed_memory
+from brainmri.models.memory import as_many_as_fit
 from brainmri.training.arithmetic import in_arithmetic
 from brainmri.training.batches import EVALUATION_BATCH
-from brainmri.training.memory import as_many_as_fit
 from brainmri.training.plan import Plan
 
 
@@ -22,6 +22,7 @@ def validate(model: Classifier, plan: Plan) -> dict[str, float]:
     """
     training = model.training
     model.eval()
+    plan.ranks.level(model)
     part = plan.feed.part(model)
 
     def outputs(batch_size: int) -> list[torch.Tensor]:

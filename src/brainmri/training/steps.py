@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from brainmri.errors import BrainmriError
-from brainmri.training.arithmetic import in_arithmetic
+from brainmri.models.memory import is_out_of_memory, release_memory
+from brainmri.training.arithmetic import autocast, products
 from brainmri.training.callbacks import Run
-from brainmri.training.memory import is_out_of_memory, release_memory
 from brainmri.training.plan import Plan
 from brainmri.training.ranks import unsynchronised
 
@@ -63,13 +63,13 @@ def add_gradients(run: Run, plan: Plan, inputs: Tensor, targets: Tensor) -> tupl
     normaliser, count = plan.ranks.total(own)
     run.optimizer.zero_grad(set_to_none=True)
     parts = -(-len(inputs) // (run.micro_batch or len(inputs)))
-    loss, hits = 0.0, 0
+    loss, hits, precision = 0.0, 0, plan.arithmetic.precision
     for place, (images, wanted) in enumerate(
         zip(torch.tensor_split(inputs, parts), torch.tensor_split(targets, parts), strict=True)
     ):
         last = place == parts - 1
-        with nullcontext() if last else unsynchronised(run.network):
-            with in_arithmetic(plan.arithmetic.precision, plan.device):
+        with products(precision), nullcontext() if last else unsynchronised(run.network):
+            with autocast(precision, plan.device):
                 logits = run.network(images)
             part = plan.criterion(logits.float(), wanted) / normaliser
             # Processes average their gradients; their losses are parts of one sum.

@@ -15,10 +15,13 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from brainmri.errors import BrainmriError
 from brainmri.models.device import resolve_device
+from brainmri.training.checkpoint import checkpoint_path
 from brainmri.training.conduct import conduct
 from brainmri.training.interruption import Interrupted
 from brainmri.training.order import TrainingOrder
 from brainmri.training.ranks import Ranks
+
+SHUTDOWN_SECONDS = 600
 
 
 def train_together(order: TrainingOrder) -> None:
@@ -52,19 +55,24 @@ def train_together(order: TrainingOrder) -> None:
         rdzv_endpoint="localhost:0",
         max_restarts=0,
         start_method="spawn",
+        # Whoever sent SIGTERM decides when to kill; the processes first end the step at hand.
+        shutdown_timeout=SHUTDOWN_SECONDS,
     )
     try:
-        told = elastic_launch(launch, one_of_them)(replace(order, device=device.type))
+        elastic_launch(launch, one_of_them)(replace(order, device=device.type))
     except SignalException as error:
-        raise Interrupted(
-            "stopped as asked (SIGTERM); the state is kept: the same command goes on from there."
-        ) from error
+        raise interrupted(order) from error
     except ChildFailedError as error:
+        if error.get_first_failure()[1].exitcode == Interrupted.exit_status:
+            raise interrupted(order) from error
         raise BrainmriError(f"a training process failed: {first_failure(error)}") from error
-    for rank in sorted(told):
-        status, message = told[rank]
-        if message is not None:
-            raise (Interrupted if status == Interrupted.exit_status else BrainmriError)(message)
+
+
+def interrupted(order: TrainingOrder) -> Interrupted:
+    """Return what is told of a training that was asked to stop."""
+    kept = checkpoint_path(order.checkpoint_dir, order.model).is_file()
+    follows = "the state is kept: the same command goes on from there" if kept else "no step was kept"
+    return Interrupted(f"stopped as asked (SIGTERM); {follows}.")
 
 
 def first_failure(error: ChildFailedError) -> str:
@@ -78,16 +86,8 @@ def first_failure(error: ChildFailedError) -> str:
     )
 
 
-def one_of_them(order: TrainingOrder) -> tuple[int, str | None]:
-    """Train as one of the processes; the launcher has said which in the environment.
-
-    Returns
-    -------
-    int
-        The exit status that the training would end with.
-    str or None
-        What is wrong, for people.
-    """
+def one_of_them(order: TrainingOrder) -> None:
+    """Train as one of the processes; the launcher has said which in the environment."""
     ranks = Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
     cuda = order.device == "cuda"
     threads = order.threads or len(os.sched_getaffinity(0))
@@ -98,16 +98,16 @@ def one_of_them(order: TrainingOrder) -> tuple[int, str | None]:
     )
     if cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    torch.distributed.init_process_group("nccl" if cuda else "gloo")
+    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")
     try:
         conduct(own, ranks)
     except BrainmriError as error:
         if error.exit_status == Interrupted.exit_status:
-            return error.exit_status, str(error)
+            # One that returned would wait for the launcher, which waits for its end.
+            sys.exit(error.exit_status)
         # The others wait for this one in vain: the launcher ends them when it fails.
         print(f"brainmri train: {error}", file=sys.stderr, flush=True)
         raise
     finally:
         with contextlib.suppress(RuntimeError):
             torch.distributed.destroy_process_group()
-    return 0, None
