@@ -107,11 +107,11 @@ def test_missing_and_empty_folders_are_told(tmp_path):
 def record(tmp_path, raw):
     """The record of a fetch from an archive."""
     from brainmri.sources.files import list_files
-    from brainmri.sources.manifest import manifest_digest
+    from brainmri.sources.files_digest import digest_of_folder
 
     def write(archive, source="someone/brains", kind="kaggle"):
         document = {"kind": kind, "source": source, "archive_sha256": archive, "files": 50}
-        document["files_sha256"] = manifest_digest("set", raw, list_files(raw))
+        document["files_sha256"] = digest_of_folder("set", raw, list_files(raw))
         (tmp_path / "fetch.json").write_text(json.dumps(document))
         return tmp_path / "fetch.json"
 

@@ -54,9 +54,9 @@ def copies(drawn, kind: str):
 
 def test_same_seed_same_bytes_whatever_the_workers(tmp_path):
     for name, workers in (("one", 1), ("again", 1), ("two", 2)):
-        phantom(tmp_path / name, patients=8, slices=8, size=48, seed=5, workers=workers)
+        phantom(tmp_path / name, patients=8, slices=8, size=64, seed=5, workers=workers)
     assert digests(tmp_path / "one") == digests(tmp_path / "again") == digests(tmp_path / "two")
-    phantom(tmp_path / "other", patients=8, slices=8, size=48, seed=6, workers=1)
+    phantom(tmp_path / "other", patients=8, slices=8, size=64, seed=6, workers=1)
     shared = set(digests(tmp_path / "one").values()) & set(digests(tmp_path / "other").values())
     assert len(shared) <= 3  # the empty file, the text, and the head of a JPEG
 
@@ -170,7 +170,7 @@ def test_combined_copies_take_every_combination_of_steps_with_one_true_matrix():
 
 
 def test_every_kind_is_planted_in_a_small_set(tmp_path):
-    phantom(tmp_path / "set", patients=10, slices=8, size=32, copies=0.1, workers=1)
+    phantom(tmp_path / "set", patients=10, slices=8, size=64, copies=0.1, workers=1)
     truth = pd.read_parquet(tmp_path / "set" / "truth.parquet")
     assert set(COPY_KINDS) == set(truth.planted[truth.copy_of.notna()]) - {"conflict"}
 
@@ -239,7 +239,7 @@ def test_lesions_are_recorded_where_there_are_any(drawn):
 )
 def test_layouts_imitate_the_public_sets(tmp_path, layout, pattern):
     phantom(
-        tmp_path / "set", tmp_path / "truth.parquet", patients=9, slices=3, size=48, layout=layout, workers=1
+        tmp_path / "set", tmp_path / "truth.parquet", patients=9, slices=3, size=64, layout=layout, workers=1
     )
     names = {
         path.relative_to(tmp_path / "set").as_posix()
@@ -258,7 +258,7 @@ def test_channels_give_the_class_away_only_where_asked(tmp_path):
     for shortcut in (True, False):
         root = tmp_path / str(shortcut)
         phantom(
-            root, patients=24, slices=5, size=32, channel_shortcut=shortcut, copies=0, conflicts=0, workers=1
+            root, patients=24, slices=5, size=64, channel_shortcut=shortcut, copies=0, conflicts=0, workers=1
         )
         truth = pd.read_parquet(root / "truth.parquet")
         shares[shortcut] = (
@@ -274,7 +274,7 @@ def test_patients_stay_whole_where_asked(tmp_path):
             tmp_path / by,
             patients=16,
             slices=4,
-            size=32,
+            size=64,
             split_by=by,
             test_fraction=0.25,
             copies=0,
@@ -288,11 +288,11 @@ def test_patients_stay_whole_where_asked(tmp_path):
 
 def test_nothing_need_be_planted(tmp_path):
     phantom(
-        tmp_path / "set", patients=1, slices=1, size=32, copies=0, conflicts=0, corrupt=0, empty=0,
+        tmp_path / "set", patients=1, slices=1, size=64, copies=0, conflicts=0, corrupt=0, empty=0,
         foreign_text=0, test_fraction=0, vary_size=False, workers=1,
     )  # fmt: skip
     truth = pd.read_parquet(tmp_path / "set" / "truth.parquet")
-    assert len(truth) == 1 and (truth.width[0], truth.height[0]) == (32, 32)
+    assert len(truth) == 1 and (truth.width[0], truth.height[0]) == (64, 64)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ class Classifier(nn.Module):
     head
         Maps features (N, F) to logits (N, C).
     mean, std
-        Of the gray values in [0, 1]; None until known (see `training.normalisation`).
+        Of the gray values in [0, 1]; None until known (see `training.parts.measure_normalisation`).
     interpolation
         How the architecture's own images were resized; recorded with the model.
 

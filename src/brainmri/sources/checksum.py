@@ -8,8 +8,8 @@ import pyarrow as pa
 from brainmri.artefacts import read_json, size_and_digest, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.sources.files import list_files
+from brainmri.sources.files_digest import digest_of_files
 from brainmri.sources.lock import Lock, compare_with_lock, write_lock_file
-from brainmri.sources.manifest import digest_of_manifest
 from brainmri.sources.parallel import in_parallel
 
 # Threads that take small files one by one wait for Python's lock more than they work.
@@ -113,7 +113,7 @@ def lock_of(found: dict[str, str], fetched: dict, lock_archive: bool) -> Lock:
 def compare_with_record(dataset: str, found: dict[str, str], fetched: dict, record: Path | None) -> None:
     """Raise an error if the files are not those that were fetched."""
     expected = fetched.get("files_sha256")
-    if expected is None or expected == digest_of_manifest(found):
+    if expected is None or expected == digest_of_files(found):
         return
     if fetched.get("files") != len(found):
         what = f"{len(found)} files where {record} says {fetched.get('files')}"

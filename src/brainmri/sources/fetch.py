@@ -16,8 +16,8 @@ from brainmri.errors import BrainmriError, nearest
 from brainmri.progress import progress
 from brainmri.sources.extraction import extract
 from brainmri.sources.files import list_files
+from brainmri.sources.files_digest import digest_of_folder
 from brainmri.sources.kaggle import KaggleSet, Patience, from_kaggle
-from brainmri.sources.manifest import manifest_digest
 from brainmri.sources.settings import SourceSettings
 
 
@@ -98,7 +98,7 @@ def fetch(
         if not paths:
             raise BrainmriError(f"The source of {dataset} ({source.kind} {provenance.source}) holds no file.")
         total = sum((files / path).stat().st_size for path in paths)
-        digest = manifest_digest(dataset, files, paths)
+        digest = digest_of_folder(dataset, files, paths)
         # A killed process leaves no provenance rather than that of other files.
         output.unlink(missing_ok=True)
         if source.phantom is not None:

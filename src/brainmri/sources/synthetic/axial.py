@@ -61,7 +61,7 @@ def draw_axial(canvas: Canvas, patient: Patient, level: float, rng: np.random.Ge
         _paint_ventricle_bodies(canvas, patient, (level - 0.27) / 0.21)
     _paint_falx(canvas, patient, level, size)
     paint_vessels(canvas, patient, surface, rng)
-    return Scene(canvas, grid, head, brain, rim, (0.0, 0.17))
+    return Scene(canvas, grid, head, brain, (0.0, 0.17))
 
 
 def _paint_falx(canvas: Canvas, patient: Patient, level: float, size: float) -> None:
@@ -140,8 +140,8 @@ def _draw_low(canvas: Canvas, patient: Patient, level: float, grid: Grid, rng) -
     rear = smooth(mirrored([(0, -0.02), (0.12, -0.01), (0.24, -0.12), (0.46, -0.28), (0.60, -0.40), (0.56, -0.60), (0.40, -0.76), (0.2, -0.85), (0, -0.85)]))
     masks = [canvas.mask(side), canvas.mask(side * [-1, 1]), canvas.mask(rear)]
     canvas.area(smooth(mirrored([(0, 0.30), (0.2, 0.2), (0.5, -0.1), (0.67, -0.2), (0.62, -0.40), (0.4, -0.3), (0.16, -0.08), (0, 0.0)])), tissue["bone"] + 12)
-    petrous = canvas.mask(smooth([(0.30, -0.10), (0.48, -0.17), (0.66, -0.20), (0.68, -0.36), (0.55, -0.34), (0.36, -0.22)]))
-    petrous = np.maximum(petrous, canvas.mask(smooth([(0.30, -0.10), (0.48, -0.17), (0.66, -0.20), (0.68, -0.36), (0.55, -0.34), (0.36, -0.22)]) * [-1, 1]))
+    bone = smooth([(0.30, -0.10), (0.48, -0.17), (0.66, -0.20), (0.68, -0.36), (0.55, -0.34), (0.36, -0.22)])
+    petrous = np.maximum(canvas.mask(bone), canvas.mask(bone * [-1, 1]))
     paint_soft_tissue(canvas, patient, grid.stretched(2.6), petrous, tissue["air"], tissue["mucosa"] * 0.6)
     for mask in masks[:2]:
         paint_cortex(canvas, patient, grid, mask, 0.7)
@@ -158,7 +158,7 @@ def _draw_low(canvas: Canvas, patient: Patient, level: float, grid: Grid, rng) -
         canvas.line([(sign * 0.08, -0.86), (sign * 0.35, -0.78), (sign * 0.56, -0.58)], tissue["vessel"], 0.022)
     paint_vessels(canvas, patient, rear, rng)
     brain = np.maximum.reduce(masks)
-    return Scene(canvas, grid, head, brain, rim, (0.0, 0.21))
+    return Scene(canvas, grid, head, brain, (0.0, 0.21))
 
 
 def _paint_sella(canvas: Canvas, patient: Patient) -> None:

@@ -66,7 +66,7 @@ def draw_coronal(canvas: Canvas, patient: Patient, level: float, rng: np.random.
     head = paint_scalp(canvas, patient, grid, rim)
     flesh = canvas.mask(offset(rim, -patient.scalp))
     paint_soft_tissue(canvas, patient, grid.stretched(1.5), flesh, patient.tissue["muscle"], patient.tissue["fat"] * 0.75)
-    _paint_below(canvas, patient, grid, front, middle, back)
+    _paint_below(canvas, patient, grid, front, back)
     paint_skull(canvas, patient, inner, level)
     surface = offset(inner, -patient.gap)
     brain = canvas.mask(surface)
@@ -77,11 +77,11 @@ def draw_coronal(canvas: Canvas, patient: Patient, level: float, rng: np.random.
     else:
         _paint_inside(canvas, patient, level, front, 0.35 + 0.65 * size)
     top, floor = inner[:, 1].max(), half[-1, 1]
-    _paint_falx(canvas, patient, top, {True: 0.30, False: floor + 0.1}[front < 0.8 and back <= 0.5] if back <= 0.5 else 0.02)
+    _paint_falx(canvas, patient, top, 0.02 if back > 0.5 else 0.30 if front < 0.8 else floor + 0.1)
     paint_vessels(canvas, patient, surface, rng)
     if front < 0.75 and back <= 0.5:
-        _paint_sella(canvas, patient, level)
-    return Scene(canvas, grid, head, brain, rim, (0.0, -0.27))
+        _paint_sella(canvas, patient)
+    return Scene(canvas, grid, head, brain, (0.0, -0.27))
 
 
 def _paint_falx(canvas: Canvas, patient: Patient, top: float, end: float) -> None:
@@ -117,7 +117,7 @@ def _paint_inside(canvas: Canvas, patient: Patient, level: float, front: float, 
             canvas.line([(side * 0.06, -0.17), (side * 0.16, -0.16), (side * 0.30, -0.10)], tissue["vessel"], 0.011)
 
 
-def _paint_sella(canvas: Canvas, patient: Patient, level: float) -> None:
+def _paint_sella(canvas: Canvas, patient: Patient) -> None:
     tissue = patient.tissue
     canvas.fill(mirrored([(0, -0.26), (0.14, -0.27), (0.17, -0.34), (0.14, -0.40), (0, -0.41)]), 0.6 * tissue["muscle"] + 0.4 * tissue["vessel"] * 0.6)
     canvas.fill(mirrored([(0, -0.255), (0.07, -0.262), (0.085, -0.295), (0.06, -0.325), (0, -0.33)]), tissue["gland"])
@@ -146,7 +146,7 @@ def _paint_rear(canvas: Canvas, patient: Patient, grid: Grid, level: float) -> N
     canvas.fill(blob((0, 0.065), (0.022, 0.022)), tissue["vessel"])
 
 
-def _paint_below(canvas: Canvas, patient: Patient, grid: Grid, front: float, middle: float, back: float) -> None:
+def _paint_below(canvas: Canvas, patient: Patient, grid: Grid, front: float, back: float) -> None:
     """Paint what lies under the brain: orbits and nose, pharynx and jaw, or the neck."""
     tissue = patient.tissue
     muscle, fat, air = tissue["muscle"], tissue["fat"], tissue["air"]

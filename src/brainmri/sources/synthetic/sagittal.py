@@ -19,9 +19,9 @@ CAVITY = np.array([(-.86, -.26), (-.90, .05), (-.81, .40), (-.56, .68), (-.2, .8
 SIDE_CAVITY = np.array([(-.78, -.22), (-.83, .05), (-.74, .37), (-.52, .62), (-.2, .75), (.2, .76), (.50, .66), (.71, .45), (.79, .20), (.74, .04), (.62, -.02), (.54, -.06), (.54, -.18), (.46, -.34), (.28, -.42), (.08, -.38), (-.06, -.34), (-.16, -.42), (-.26, -.52), (-.36, -.55), (-.50, -.50), (-.68, -.38)])
 
 
-def face_left(grid) -> np.ndarray:
-    """Return outlines written as (y, z), clockwise after the turn."""
-    return np.asarray(grid, dtype=np.float64)[::-1] * [-1, 1]
+def face_left(outline) -> np.ndarray:
+    """Return an outline written as (y, z), clockwise after the turn."""
+    return np.asarray(outline, dtype=np.float64)[::-1] * [-1, 1]
 
 
 def draw_sagittal(canvas: Canvas, patient: Patient, level: float, rng: np.random.Generator) -> Scene:
@@ -67,13 +67,13 @@ def draw_sagittal(canvas: Canvas, patient: Patient, level: float, rng: np.random
     else:
         _paint_side_brain(canvas, patient, grid, grow)
     paint_vessels(canvas, patient, surface, rng)
-    return Scene(canvas, grid, head, brain, rim, (-0.17, -0.245))
+    return Scene(canvas, grid, head, brain, (-0.17, -0.245))
 
 
-def _clockwise(grid: Grid) -> np.ndarray:
-    x, y = grid.T
+def _clockwise(outline: np.ndarray) -> np.ndarray:
+    x, y = outline.T
     area = np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)
-    return grid[::-1] if area > 0 else grid
+    return outline[::-1] if area > 0 else outline
 
 
 def _paint_midline_brain(canvas: Canvas, patient: Patient, grid: Grid) -> None:

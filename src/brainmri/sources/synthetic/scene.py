@@ -22,8 +22,6 @@ class Scene:
         Coverage of the head, 0 to 255.
     brain : numpy.ndarray, shape (height, width), uint8
         Coverage of brain tissue with its ventricles, where a lesion may lie.
-    rim : numpy.ndarray, shape (N, 2)
-        The head's outline in head units.
     sella : tuple of two float
         Where the pituitary lies in this plane, head units.
     """
@@ -32,7 +30,6 @@ class Scene:
     grid: Grid
     head: np.ndarray
     brain: np.ndarray
-    rim: np.ndarray
     sella: tuple[float, float]
 
 

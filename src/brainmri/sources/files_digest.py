@@ -6,7 +6,7 @@ from brainmri.artefacts import digest_of, file_digest
 from brainmri.sources.parallel import in_parallel
 
 
-def manifest_digest(dataset: str, folder: Path, paths: list[str], workers: int = 0) -> str:
+def digest_of_folder(dataset: str, folder: Path, paths: list[str], workers: int = 0) -> str:
     """Return the SHA-256 over the sorted paths of files and the SHA-256 of each.
 
     Parameters
@@ -25,9 +25,9 @@ def manifest_digest(dataset: str, folder: Path, paths: list[str], workers: int =
         return [file_digest(folder / path) for path in chunk]
 
     digests = in_parallel(digests_of, paths, workers=workers, description=f"digest {dataset}", unit="file")
-    return digest_of_manifest(dict(zip(paths, digests, strict=True)))
+    return digest_of_files(dict(zip(paths, digests, strict=True)))
 
 
-def digest_of_manifest(files: dict[str, str]) -> str:
+def digest_of_files(files: dict[str, str]) -> str:
     """Return the SHA-256 over paths and the SHA-256 of each, in the order of the paths."""
     return digest_of(sorted(files.items()))
