@@ -9,7 +9,6 @@ import pytest
 
 from brainmri.artefacts import (
     digest_of,
-    file_digest,
     inputs_digest,
     read_json,
     read_parquet,
@@ -114,18 +113,6 @@ def test_a_flipped_bit_anywhere_in_a_table_is_noticed(tmp_path):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
         with pytest.raises(BrainmriError, match=r"t\.parquet is no readable .* delete it and run the same"):
             read_parquet(path)
-
-
-def test_the_digest_that_earlier_versions_wrote_is_still_compared(tmp_path):
-    path = tmp_path / "t.parquet"
-    with path.open("wb") as handle, pq.ParquetWriter(handle, pa.schema([("row", pa.int64())])) as writer:
-        writer.write_table(pa.table({"row": [1, 2, 3]}))
-        handle.flush()
-        writer.add_key_value_metadata({"brainmri.content": file_digest(path)})
-    assert read_parquet(path)["row"].tolist() == [1, 2, 3]
-    path.write_bytes(path.read_bytes().replace(b"\x02\0\0\0\0\0\0\0", b"\x09\0\0\0\0\0\0\0", 1))
-    with pytest.raises(BrainmriError, match="digest"):
-        read_parquet(path)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,10 @@ the bytes, so that a parser never sees a damaged footer.
 import hashlib
 from pathlib import Path
 
-KEY, EARLIER_KEY = b"brainmri.whole", b"brainmri.content"
+KEY = b"brainmri.whole"
 PLACEHOLDER = "0" * 64
 # What stands between a key and its value in the footer (Thrift's compact protocol): a field, a length.
 BETWEEN = b"\x18\x40"
-FOOTER_END = 8  # bytes: its length, and the signature
 SIGNATURE = b"PAR1"
 
 
@@ -32,13 +31,8 @@ def seal_of(data: bytes) -> tuple[str | None, str | None]:
     data
         All bytes of the file.
     """
-    if place := place_of(KEY, data):
-        return kept_at(place, data), digest_around(data, place)
-    # Earlier versions took the digest of what stands before the footer.
-    if place := place_of(EARLIER_KEY, data):
-        footer = FOOTER_END + int.from_bytes(data[-FOOTER_END:-4], "little")
-        return kept_at(place, data), hashlib.sha256(memoryview(data)[:-footer]).hexdigest()
-    return None, None
+    place = place_of(KEY, data)
+    return (kept_at(place, data), digest_around(data, place)) if place else (None, None)
 
 
 def damage_of(data: bytes) -> str | None:
