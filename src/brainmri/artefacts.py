@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from brainmri import __version__
 from brainmri.columns import mismatch_of
-from brainmri.errors import BrainmriError, shown
+from brainmri.errors import BrainmriError, first_line, shown
 from brainmri.seals import KEY, PLACEHOLDER, damage_of, seal
 
 # Where a document and a table keep the digest of what they hold, and those of the files they were made from.
@@ -54,6 +54,15 @@ def written_atomically(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # where nothing may be written, nothing was
             temporary.unlink(missing_ok=True)
+
+
+def existing(path: Path) -> Path:
+    """Return the path of an artefact, or raise BrainmriError where there is none."""
+    path = Path(path)
+    if not path.is_file():
+        fault = "is no file" if path.exists() else "does not exist"
+        raise BrainmriError(f"{path} {fault}: run the stage that makes it first.")
+    return path
 
 
 def digest_of(value) -> str:
@@ -207,9 +216,7 @@ def sources_of(path: Path) -> list[list[str]]:
 def table_bytes(path: Path) -> bytes:
     """Return the bytes of a Parquet file whose digest of itself holds, or raise BrainmriError."""
     try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise BrainmriError(f"{path} does not exist: run the stage that makes it first.") from None
+        data = existing(path).read_bytes()
     except OSError as error:
         raise unreadable_table(path, error) from error
     damage = damage_of(data)
@@ -220,8 +227,7 @@ def table_bytes(path: Path) -> bytes:
 
 def unreadable_table(path: Path, reason: Exception | str) -> BrainmriError:
     """Return the error that says why a table cannot be read, and what to do."""
-    told = (str(reason).strip() or type(reason).__name__).splitlines()[0].rstrip(".:")
-    return BrainmriError(f"{path} is no readable Parquet table ({told}): {AGAIN}")
+    return BrainmriError(f"{path} is no readable Parquet table ({first_line(reason)}): {AGAIN}")
 
 
 def write_json(document: dict, path: Path, *, inputs: Iterable[Path] = ()) -> None:
@@ -268,9 +274,7 @@ def read_json(path: Path) -> dict:
 def read_whole_json(path: Path) -> dict:
     """Read a JSON document with the digest of itself; otherwise as `read_json`."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BrainmriError(f"{path} does not exist: run the stage that makes it first.") from None
+        return json.loads(existing(path).read_text(encoding="utf-8"))
     # Brackets in brackets, thousands deep, are a RecursionError.
     except (OSError, ValueError, RecursionError) as error:
         raise BrainmriError(f"{path} is no readable JSON document ({error}): {AGAIN}") from error

@@ -21,6 +21,11 @@ def shown(value, most: int = 200) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
+def first_line(reason: Exception | str) -> str:
+    """Return the first line of what an exception says, without its full stop; its kind where it is silent."""
+    return (str(reason).strip() or type(reason).__name__).splitlines()[0].rstrip(".:")
+
+
 def nearest(name: str, known) -> str:
     """Return a sentence that names the known word closest to `name`, or all of them.
 

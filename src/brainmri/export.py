@@ -95,7 +95,7 @@ def export(
             raise BrainmriError(
                 "--predictions, --packed and --manifest belong together: give all three, and no --images."
             )
-        evidence = from_predictions(predictions, packed, manifest, document)
+        evidence = from_predictions(predictions, packed, manifest, document, weights_path(model))
     elif images:
         evidence = from_files(images, document["image_size"], crop)
     else:
@@ -179,9 +179,7 @@ def outputs(run: Runner, evidence: Evidence, words: str) -> tuple[np.ndarray, np
                 bar.update(len(rows))
     logits, probabilities = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     if not np.isfinite(logits).all():
-        raise BrainmriError(
-            f"The {words} model gives logits that are no finite numbers: nothing was written."
-        )
+        raise BrainmriError(f"{words} gives logits that are no finite numbers: nothing was written.")
     return logits, probabilities
 
 

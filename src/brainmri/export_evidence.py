@@ -6,11 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from brainmri.artefacts import file_digest, read_parquet
+from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
+from brainmri.evaluation.model_inputs import check_manifest, images_for
 from brainmri.images.box import CropSettings
 from brainmri.images.decoder_messages import decoder_messages
-from brainmri.images.store import open_images
 from brainmri.predict import listed_files, read_image
 
 SYNTHETIC_IMAGES = 32
@@ -38,7 +38,9 @@ class Evidence:
     logits: np.ndarray | None = None
 
 
-def from_predictions(predictions: Path, packed: Path, manifest: Path, document: dict) -> Evidence:
+def from_predictions(
+    predictions: Path, packed: Path, manifest: Path, document: dict, model: Path
+) -> Evidence:
     """Return the validation and test images of a model, with its predictions.
 
     Parameters
@@ -51,20 +53,16 @@ def from_predictions(predictions: Path, packed: Path, manifest: Path, document: 
         The `manifest.parquet`, which knows where each image lies in them.
     document
         The model's `model.json`.
+    model
+        Its weights, for messages.
 
     Raises
     ------
     BrainmriError
         If the files do not belong to each other or to the model.
     """
-    if document.get("manifest_sha256") not in (None, file_digest(existing(manifest))):
-        raise BrainmriError(f"The model was trained on another manifest than {manifest}: give that one.")
-    images = open_images(packed)
-    if images.shape[1] != document["image_size"]:
-        raise BrainmriError(
-            f"{packed} has images of {images.shape[1]} pixels a side, and the model wants "
-            f"{document['image_size']}: give the images of that size."
-        )
+    check_manifest(manifest, document, model)
+    images = images_for(model, document, packed)
     table = read_parquet(predictions, ["image_id", *(f"logit_{name}" for name in document["classes"])])
     if table.empty:
         raise BrainmriError(f"{predictions} holds no prediction: run predict_split again.")
@@ -77,13 +75,6 @@ def from_predictions(predictions: Path, packed: Path, manifest: Path, document: 
         )
     logits = table.drop(columns="image_id").to_numpy(dtype=np.float64)
     return Evidence(images, rows.to_numpy(np.int64), f"{len(rows)} validation and test images", logits)
-
-
-def existing(path: Path) -> Path:
-    """Return the path of a file, or raise where there is none."""
-    if not path.is_file():
-        raise BrainmriError(f"{path} does not exist: run the stage that makes it first.")
-    return path
 
 
 def from_files(paths: list[Path], size: int, crop: CropSettings) -> Evidence:

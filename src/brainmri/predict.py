@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainmri.artefacts import read_json, write_parquet, written_atomically
+from brainmri.artefacts import write_parquet, written_atomically
 from brainmri.errors import BrainmriError
+from brainmri.evaluation import model_inputs
 from brainmri.evaluation.probabilities import softmax
 from brainmri.images.box import CropSettings
 from brainmri.images.decode import decode_gray
 from brainmri.images.decoder_messages import DecoderMessages, decoder_messages, lost_pixels
 from brainmri.images.prepare import prepare_image
-from brainmri.mapping import is_number, settings_from
+from brainmri.mapping import settings_from
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model, predict_logits, weights_path
 from brainmri.progress import progress
@@ -114,19 +115,13 @@ def read_calibration(path: Path, document: dict) -> Calibration:
     nothing = "Confidences are not calibrated, and no case is marked for referral"
     if not path.is_file():
         return Calibration(1.0, None, f"{nothing}: there is no {path}.")
-    fitted = read_json(path)
-    temperature = fitted.get("temperature") if isinstance(fitted, dict) else None
-    if not is_number(temperature) or temperature <= 0:
-        raise BrainmriError(f"{path} has no temperature over 0: run predict_split again, or delete it.")
+    fitted = model_inputs.read_calibration(path)
     if fitted.get("weights_sha256") != document.get("weights_sha256"):
         return Calibration(1.0, None, f"{nothing}: {path} belongs to another model.")
-    referral = fitted.get("referral_confidence")
-    if referral is None:
-        note = "every case is referred, because no confidence was high enough on validation"
-    elif is_number(referral):
+    temperature, referral = fitted["temperature"], fitted.get("referral_confidence")
+    note = "every case is referred, because no confidence was high enough on validation"
+    if referral is not None:
         note = f"a case under {referral:.1%} is referred"
-    else:
-        raise BrainmriError(f"{path}: referral_confidence is no number: run predict_split again.")
     note = f"Calibrated by {path}: temperature {temperature:.3g}; {note}."
     return Calibration(float(temperature), np.inf if referral is None else float(referral), note)
 

@@ -45,6 +45,16 @@ def test_chunks_add_up_to_the_resamples_asked_for(monkeypatch):
     assert len(all_weights(np.zeros(30, dtype=int), resamples=11)) == 11
 
 
+def test_many_images_part_the_rows_and_change_no_weight(monkeypatch):
+    strata = np.repeat([0, 1], 15)
+    monkeypatch.setattr("brainmri.evaluation.bootstrap.CHUNK", 3000)
+    parts = list(resampled_weights(strata, 250, 0, images=200))
+    np.testing.assert_array_equal(np.concatenate(parts), all_weights(strata, resamples=250))
+    # So few rows that CHUNK holds them, rounded up to eight.
+    assert max(len(part) for part in parts) == 16
+    assert all(len(part) <= 8 for part in resampled_weights(strata, 250, 0, images=10**6))
+
+
 @pytest.mark.parametrize("size", [2, 5])
 def test_the_variance_of_a_mean_is_unbiased_for_few_groups(size):
     values = np.arange(size, dtype=float)

@@ -10,14 +10,14 @@ from brainmri.evaluation.bootstrap import (
     proportion_interval,
     resampled_weights,
 )
-from brainmri.evaluation.curve_points import MOST, PARTS, ranking_of, risk_points
+from brainmri.evaluation.curve_points import COVERAGES, MOST, ranking_of, risk_points
 from brainmri.evaluation.curves import share_limits
 from brainmri.evaluation.metrics import class_metrics, overall_metrics
 from brainmri.evaluation.probabilities import brier_scores, softmax
 from brainmri.evaluation.scores import ranking_metrics
 
 CLASSES, SLICES, TRIALS, RESAMPLES = 3, 4, 600, 400
-KEPT = np.flatnonzero(np.isclose(PARTS, 0.8))  # where the risk is looked at
+KEPT = np.flatnonzero(np.isclose(COVERAGES, 0.8))  # where the risk is looked at
 MEASURES = ("accuracy", "recall", "macro_f1", "mcc", "auroc", "brier", "risk")
 
 
@@ -51,7 +51,7 @@ def limits(value, spread, truth, grouping):
     kinds = [truth == index for index in range(CLASSES)]
     everyone = np.ones(len(truth), dtype=bool)
     low, high = share_limits(
-        value["risk"], spread["risk"][:, None], grouping.count * PARTS[KEPT], len(truth), grouping.freedom
+        value["risk"], spread["risk"][:, None], grouping.count * COVERAGES[KEPT], len(truth), grouping.freedom
     )
     return {
         "accuracy": proportion_interval(value["accuracy"][0], spread["accuracy"], everyone, grouping),

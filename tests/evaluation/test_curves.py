@@ -1,5 +1,8 @@
 """Curves: the same points as scikit-learn's, bands that hold them, and net benefit by hand."""
 
+import tracemalloc
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +11,7 @@ from sklearn import metrics as reference
 
 from brainmri.evaluation.calibration import area_under_risk_coverage
 from brainmri.evaluation.curve_points import (
-    PARTS,
+    COVERAGES,
     RISKS,
     SHARES,
     benefit_points,
@@ -42,7 +45,12 @@ def part_of(images=240, seed=0, sharpness=1.5, slices=3):
     truth = np.repeat(np.arange(images // slices) % 3, slices)
     logits = generator.normal(size=(images, 3)) + sharpness * np.eye(3)[truth]
     groups = np.array([f"g{index:04d}" for index in np.arange(images) // slices])
-    return Predictions(truth, logits.argmax(axis=1), logits, groups)
+    return Predictions(truth, logits.argmax(axis=1), logits, groups, np.arange(images).astype(str))
+
+
+def taken(part, rows):
+    """Return some images of a part, some perhaps more than once."""
+    return Predictions(*(getattr(part, field.name)[rows] for field in fields(Predictions)))
 
 
 @given(scored)
@@ -59,7 +67,7 @@ def test_precision_is_scikit_learns_wherever_a_threshold_lies(rows):
     scores, flag, ranking = read(rows)
     precision, recall, _ = reference.precision_recall_curve(flag, scores)
     found = precision_points(ranking, whole(ranking))[0]
-    for place, share in enumerate(PARTS):
+    for place, share in enumerate(COVERAGES):
         here = np.isclose(recall, share)
         if here.any():
             # The highest threshold that finds as many; lower ones only add false ones.
@@ -73,7 +81,7 @@ def test_risk_is_the_share_of_errors_among_those_kept(rows):
     assert risks[-1] == pytest.approx(wrong.mean())
     for level in set(confidence):
         kept = confidence >= level
-        place = np.flatnonzero(np.isclose(PARTS, kept.mean()))
+        place = np.flatnonzero(np.isclose(COVERAGES, kept.mean()))
         if place.size:
             assert risks[place[0]] == pytest.approx(wrong[kept].mean(), abs=1e-9)
 
@@ -112,6 +120,24 @@ def test_weights_of_groups_count_as_copies_of_their_images(seed):
         np.testing.assert_allclose(weighted, copied, atol=1e-6)
 
 
+@given(scored)
+def test_points_of_all_thresholds_are_the_same_where_the_groups_are_put_together(rows):
+    scores, flag, ranking = read(rows)
+    together = ranking_of(scores, flag, np.zeros(len(rows), int))
+    for points in (roc_points, precision_points, risk_points):
+        np.testing.assert_array_equal(points(together, np.ones((1, 1))), points(ranking, whole(ranking)))
+
+
+def test_memory_does_not_grow_with_the_square_of_the_images():
+    part = part_of(images=3000, slices=1)
+    tracemalloc.start()
+    curves_table(part, NAMES, 1.0, resamples=100, seed=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # One table of 3000 groups x 3000 thresholds would be 72 MB.
+    assert peak < 50e6
+
+
 def test_limits_of_many_shares_are_those_of_single_ones():
     value, spread = np.array([0.0, 0.4, 1.0]), np.tile([0.0, 0.4, 1.0], (50, 1))
     low, high = share_limits(value, spread, np.array([7, 9, 11]), 100, freedom=20)
@@ -135,7 +161,8 @@ def test_every_curve_is_there_and_within_its_band():
 
 def test_bands_of_a_perfect_model_claim_no_certainty():
     truth = np.repeat(np.arange(30) % 3, 2)
-    perfect = Predictions(truth, truth, 9 * np.eye(3)[truth], np.repeat(np.arange(30), 2).astype(str))
+    groups, names = np.repeat(np.arange(30), 2).astype(str), np.arange(60).astype(str)
+    perfect = Predictions(truth, truth, 9 * np.eye(3)[truth], groups, names)
     table = curves_table(perfect, NAMES, 1.0, resamples=100, seed=0)
     risk = table[table["curve"] == "risk_coverage"]
     assert (risk["y"] == 0).all() and risk["high"].iloc[-1] == pytest.approx(wilson_interval(0, 30)[1])
@@ -143,10 +170,8 @@ def test_bands_of_a_perfect_model_claim_no_certainty():
 
 
 def test_copies_in_groups_widen_the_bands():
-    alone = part_of(slices=1)
-    fold = np.repeat(np.arange(240), 4)
-    many = Predictions(alone.truth[fold], alone.predicted[fold], alone.logits[fold], alone.group_id[fold])
-    apart = Predictions(many.truth, many.predicted, many.logits, np.arange(960).astype(str))
+    many = taken(part_of(slices=1), np.repeat(np.arange(240), 4))
+    apart = replace(many, group_id=np.arange(960).astype(str))
 
     def width(part):
         rows = curves_table(part, NAMES, 1.0, resamples=200, seed=0)
@@ -158,8 +183,6 @@ def test_copies_in_groups_widen_the_bands():
 
 def test_without_a_healthy_class_there_is_no_decision_curve_and_an_absent_class_has_none():
     part = part_of()
-    kept = part.truth != 1
-    less = Predictions(part.truth[kept], part.predicted[kept], part.logits[kept], part.group_id[kept])
-    table = curves_table(less, ["a", "b", "c"], 1.0, resamples=100, seed=0)
+    table = curves_table(taken(part, part.truth != 1), ["a", "b", "c"], 1.0, resamples=100, seed=0)
     assert not table["curve"].str.startswith("decision").any()
     assert set(table["label"].dropna()) == {"a", "c"}

@@ -8,13 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, norm, permutation_test
 
-from brainmri.evaluation.bootstrap import grouping_of
+from brainmri.evaluation.bootstrap import grouping_of, groups_behind, of_each_class
 from brainmri.evaluation.differences import (
     correlations,
     difference_interval,
     exact_test,
     group_counts,
-    groups_behind,
     holm,
     limits_of,
     resampled_together,
@@ -172,7 +171,6 @@ def test_intervals_of_differences_hold_the_truth_as_often_as_they_promise(groups
     group = np.repeat(np.arange(CLASSES * groups_a_class), 4)
     truth = np.repeat(np.arange(CLASSES), 4 * groups_a_class)
     grouping = grouping_of(group, truth, CLASSES)
-    kinds = [truth == index for index in range(CLASSES)]
     hits, trials, wished = (
         {"accuracy": 0, "balanced_accuracy": 0, "macro_f1": 0},
         600,
@@ -183,13 +181,13 @@ def test_intervals_of_differences_hold_the_truth_as_often_as_they_promise(groups
         counts = group_counts(predicted, truth, grouping.group, grouping.count, CLASSES)
         values, spread = resampled_together(counts, grouping.stratum, 300, trial)
         for name in hits:
-            limits = limits_of(values[name], spread[name], kinds, grouping)
+            limits = limits_of(name, values[name], spread[name], truth, grouping)
             low, high = difference_interval(
                 tuple(values[name]),
                 tuple(limits),
                 tuple(spread[name].T),
                 correlations(spread[name])[0, 1],
-                groups_behind(kinds, grouping),
+                groups_behind(of_each_class(truth), grouping),
             )
             hits[name] += low <= wished <= high
     for name, count in hits.items():

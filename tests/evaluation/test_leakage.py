@@ -42,6 +42,26 @@ def test_a_row_tells_both_numbers_their_difference_and_what_the_parts_share(tmp_
     assert row["absent_classes"] == ""
 
 
+@pytest.mark.parametrize("images", [1, 2])
+def test_the_interval_of_each_number_is_that_of_metrics_json(tmp_path, images):
+    # The same images on both sides: only then are groups drawn together drawn as those of one part are.
+    own = images_of(40, images)
+    files = [
+        write_tested(tmp_path, own, wrong_at(own, *places), split, "cnn")
+        for split, places in (("published", [3]), ("grouped", [0, 5, 6, 17]))
+    ]
+    write_json({"temperature": 1.0, "referral_confidence": 0.5}, tmp_path / "calibration.json")
+    for measured, predictions in files:
+        identity = read_json(measured)["identity"]
+        evaluate(predictions, tmp_path / "calibration.json", measured, **identity, resamples=200)
+    (row,) = table_of(files, resamples=200).to_dict("records")
+    for (measured, _), side in zip(files, ("", "_free"), strict=True):
+        for name in ("accuracy", "balanced_accuracy", "macro_f1"):
+            known = read_json(measured)["test"][name]
+            found = row[f"{name}{side}_low"], row[f"{name}{side}_high"]
+            assert found == pytest.approx((known["low"], known["high"]), rel=1e-9)
+
+
 def test_the_pairs_are_those_that_mean_something(tmp_path):
     images = {"published": PUBLISHED, "published_clean": CLEAN, "random": PUBLISHED, "grouped": GROUPED}
     files = [

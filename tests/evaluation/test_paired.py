@@ -7,6 +7,8 @@ from tested_study import NAMES, images_of, write_tested, wrong_at
 
 from brainmri.artefacts import read_json, write_json, write_parquet
 from brainmri.errors import BrainmriError
+from brainmri.evaluation.differences import limits_of
+from brainmri.evaluation.evaluate import evaluate
 from brainmri.evaluation.paired import PAIRS_SCHEMA, pairs_table
 from brainmri.evaluation.tested import read_tested
 
@@ -36,6 +38,31 @@ def test_a_pair_tells_both_values_the_difference_and_who_was_right_alone(tmp_pat
     assert row["test"] == "permutation"
     assert row["p_value"] == row["p_value_holm"] == pytest.approx(2 * 2 / 2**9)
     assert pd.isna(row["seed"])
+
+
+@pytest.mark.parametrize("images", [1, 2])
+def test_the_limits_behind_a_difference_are_those_of_metrics_json(tmp_path, monkeypatch, images):
+    own = images_of(40, images)
+    files = [
+        write_tested(tmp_path, own, wrong_at(own, *places), "grouped", name)
+        for name, places in (("a", [3]), ("b", [0, 5, 6, 17]))
+    ]
+    write_json({"temperature": 1.0, "referral_confidence": 0.5}, tmp_path / "calibration.json")
+    for measured, predictions in files:
+        identity = read_json(measured)["identity"]
+        evaluate(predictions, tmp_path / "calibration.json", measured, **identity, resamples=200)
+    limits = {}
+
+    def recorded(name, *others):
+        limits[name] = limits_of(name, *others)
+        return limits[name]
+
+    monkeypatch.setattr("brainmri.evaluation.paired.limits_of", recorded)
+    table_of(files, resamples=200)
+    for place, (measured, _) in enumerate(files):
+        for name, found in limits.items():
+            known = read_json(measured)["test"][name]
+            assert tuple(found[place]) == pytest.approx((known["low"], known["high"]), rel=1e-9)
 
 
 def test_swapped_models_have_the_mirrored_difference(tmp_path):

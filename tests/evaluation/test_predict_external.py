@@ -9,7 +9,7 @@ import torch
 from brainmri.artefacts import file_digest, read_parquet, write_json, write_parquet
 from brainmri.cli import main
 from brainmri.errors import BrainmriError
-from brainmri.evaluation.outside import CONFLICT, LEARNT, NO_LABEL, OTHER_CLASS, SHARED, read_outside
+from brainmri.evaluation.outside import LEARNT, OTHER_CLASS, SHARED, read_outside
 from brainmri.evaluation.predict_external import predict_external
 from brainmri.evaluation.probabilities import softmax
 from brainmri.images.box import CropSettings
@@ -18,6 +18,7 @@ from brainmri.models.build import build_model
 from brainmri.models.saved import save_model
 from brainmri.models.settings import CnnSettings, Design, HeadSettings
 from brainmri.predict import predict
+from brainmri.splits.reasons import CONFLICT, NO_LABEL
 
 NAMES = ["glioma", "meningioma", "no_tumor"]
 SIZE = 16
@@ -235,6 +236,11 @@ def test_files_that_do_not_belong_together_are_refused(arguments, tmp_path, name
     with pytest.raises(BrainmriError, match=words):
         predict_external(**changed(arguments, tmp_path, name, change))
     assert not arguments["output"].exists()
+
+
+def test_a_missing_manifest_is_told(arguments, tmp_path):
+    with pytest.raises(BrainmriError, match=r"manifest\.parquet does not exist: run the stage"):
+        predict_external(**arguments | {"manifest": tmp_path / "manifest.parquet"})
 
 
 def test_images_of_another_size_are_refused(arguments, tmp_path):

@@ -132,6 +132,15 @@ def test_a_model_of_another_manifest_is_refused(trained):
     assert not trained["predictions"].exists()
 
 
+def test_a_missing_manifest_is_told(trained):
+    trained["manifest"].unlink()
+    with pytest.raises(BrainmriError, match=r"manifest\.parquet does not exist: run the stage"):
+        predict_split(**trained, device="cpu")
+    trained["manifest"].mkdir()
+    with pytest.raises(BrainmriError, match=r"manifest\.parquet is no file"):
+        predict_split(**trained, device="cpu")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainmri.artefacts import write_parquet
@@ -38,6 +38,7 @@ def reached(own, foreign, pairs, start):
     return {index for side, index in seen if side == "own"}
 
 
+@settings(deadline=None)
 @given(own=GROUPS, parts=st.lists(PARTS, min_size=SIZE, max_size=SIZE), foreign=GROUPS, pairs=PAIRS)
 def test_relatives_are_what_a_walk_over_groups_and_pairs_reaches(own, parts, foreign, pairs):
     found = relatives(*frames(own, parts, foreign, pairs))

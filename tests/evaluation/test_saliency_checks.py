@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from brainmri.evaluation import saliency_checks as checks
 from brainmri.evaluation.saliency import GRID, centre_grid, occluded, occlusion, random_grid
 from brainmri.images.enlarge import enlarged
+from brainmri.images.probed import kept_pixels
 
 SIZE = 40
 
@@ -78,9 +79,10 @@ def test_every_order_names_each_pixel_once_and_begins_and_ends_alike(seed, size)
 def test_mass_is_counted_where_it_lies(generator):
     values = np.zeros((SIZE, SIZE))
     values[0, 0], values[20, 20], values[21, 20] = 1, 3, -8
-    assert checks.mass_share(values, checks.border_mask(SIZE)) == pytest.approx(0.25)
-    assert np.isnan(checks.mass_share(np.zeros((SIZE, SIZE)), checks.border_mask(SIZE)))
-    assert checks.mass_share(np.ones((SIZE, SIZE)), checks.border_mask(SIZE)) == pytest.approx(0.36)
+    border = kept_pixels("border", SIZE)
+    assert checks.mass_share(values, border) == pytest.approx(0.25)
+    assert np.isnan(checks.mass_share(np.zeros((SIZE, SIZE)), border))
+    assert checks.mass_share(np.ones((SIZE, SIZE)), border) == pytest.approx(0.36)
 
 
 def test_a_head_has_its_dark_ventricles_and_no_ground():

@@ -1,5 +1,7 @@
 """What confidence is worth: errors of calibration, areas, and what a threshold refers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -22,7 +24,7 @@ def part_of(images=200, seed=0, sharpness=1.0, slices=2):
     truth = (generator.random(images) < softmax(logits)[:, 1]).astype(int)
     logits = logits * sharpness
     groups = np.array([f"g{index // slices}" for index in range(images)])
-    return Predictions(truth, logits.argmax(axis=1), logits, groups)
+    return Predictions(truth, logits.argmax(axis=1), logits, groups, np.arange(images).astype(str))
 
 
 def entries_of(part, resamples=200):
@@ -52,8 +54,7 @@ def test_a_calibrated_model_may_have_no_error_and_an_overconfident_one_has():
 
 
 def test_one_group_has_no_interval():
-    part = part_of(20)
-    alone = Predictions(part.truth, part.predicted, part.logits, np.full(20, "g"))
+    alone = replace(part_of(20), group_id=np.full(20, "g"))
     assert entries_of(alone)["ece"]["low"] is None and entries_of(alone)["aurc"]["high"] is None
 
 
@@ -89,7 +90,8 @@ def test_a_share_of_single_images_has_wilsons_interval_and_slices_count_less():
 
 def test_errors_made_surely_are_counted_among_the_errors():
     logits = np.array([[5.0, 0], [5.0, 0], [0.2, 0], [5.0, 0]])
-    part = Predictions(np.array([0, 1, 1, 0]), np.zeros(4, int), logits, np.array(list("abcd")))
+    names = np.array(list("abcd"))
+    part = Predictions(np.array([0, 1, 1, 0]), np.zeros(4, int), logits, names, names)
     found = referral_of(part, 0.6)
     assert found["sure_errors"]["value"] == found["sure_errors_share"] == 0.5
     assert found["errors_referred"]["value"] == 0.5

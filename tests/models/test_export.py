@@ -213,6 +213,7 @@ def test_predictions_of_another_model_are_refused(tmp_path, split):
         ({"manifest": None}, "belong together"),
         ({"images": [Path("x.png")]}, "belong together"),
         ({"manifest": "other"}, "another manifest"),
+        ({"manifest": "none"}, "does not exist"),
         ({"packed": "larger"}, "17 pixels"),
         ({"packed": "fewer"}, "different runs"),
         ({"predictions": "none"}, "does not exist"),
@@ -249,6 +250,13 @@ def test_a_file_that_does_not_agree_is_never_written(tmp_path, model, monkeypatc
         export(model, **targets)
     # Neither the one at fault, nor the other, nor a temporary file.
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_model_whose_training_diverged_is_named_as_such(tmp_path, model, monkeypatch):
+    monkeypatch.setattr(brainmri.export, "predict_logits", lambda *_: np.full((1, 3), np.nan))
+    with pytest.raises(BrainmriError, match=r"^The model gives logits that are no finite numbers"):
+        export(model, onnx=tmp_path / "m.onnx")
+    assert not (tmp_path / "m.onnx").exists()
 
 
 def test_a_failure_leaves_the_file_of_before(tmp_path, model, monkeypatch):

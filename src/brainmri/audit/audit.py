@@ -10,7 +10,7 @@ import pyarrow as pa
 from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.audit.copies import EXACT_KINDS, NEIGHBOUR, exact_copies
 from brainmri.audit.groups import group_ids, is_linking, links_by_value, weakest_links
-from brainmri.audit.leaks import leak_counts
+from brainmri.audit.leaks import in_conflict, leak_counts
 from brainmri.audit.search import search_copies
 from brainmri.audit.shortcuts import shortcut_counts
 from brainmri.errors import BrainmriError
@@ -138,10 +138,8 @@ def group_table(
     pairs = pairs[is_linking(pairs, images, unlinked)]
     position = pd.Series(np.arange(len(images)), index=images["image_id"])
     a, b = (position.loc[pairs[side]].to_numpy() for side in ("image_id_a", "image_id_b"))
-    labels = images["label"].to_numpy()
     conflict = np.zeros(len(images), bool)
-    differs = (labels[a] != labels[b]) & pd.notna(labels[a]) & pd.notna(labels[b])
-    differs &= pairs["kind"].to_numpy() != NEIGHBOUR
+    differs = in_conflict(pairs["kind"], *(images["label"].iloc[own] for own in (a, b)))
     conflict[a[differs]] = conflict[b[differs]] = True
 
     patients = links_by_value(images["patient_id"])

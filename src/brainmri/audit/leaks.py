@@ -1,5 +1,6 @@
 """What the copies do to the source's own split and labels: the document `audit.json`."""
 
+import numpy as np
 import pandas as pd
 
 from brainmri.audit.copies import NEIGHBOUR
@@ -39,8 +40,7 @@ def leak_counts(
     source = [end["source_split"] for end in ends]
     across = (source[0] != source[1]) & source[0].notna() & source[1].notna()
     conflicts = grouped[grouped["label_conflict"]]
-    is_conflict = pairs["kind"].ne(NEIGHBOUR) & (ends[0]["label"] != ends[1]["label"])
-    is_conflict &= ends[0]["label"].notna() & ends[1]["label"].notna()
+    is_conflict = in_conflict(pairs["kind"], *(end["label"] for end in ends))
     return {
         "kinds_searched": list(kinds),
         "images": len(images),
@@ -73,6 +73,20 @@ def leak_counts(
         "largest_groups": described_groups(grouped, pairs, weakest, by="group_size", ascending=False),
         "weakest_groups": described_groups(grouped, pairs, weakest, by="weakest_link", ascending=True),
     }
+
+
+def in_conflict(kinds: pd.Series, labels: pd.Series, others: pd.Series) -> np.ndarray:
+    """Return which pairs, (P,) bool, are copies of two known labels that differ; neighbours are no copies.
+
+    Parameters
+    ----------
+    kinds
+        Of each pair.
+    labels, others
+        Of its images.
+    """
+    labels, others = labels.to_numpy(), others.to_numpy()
+    return (labels != others) & pd.notna(labels) & pd.notna(others) & (kinds.to_numpy() != NEIGHBOUR)
 
 
 def described_groups(

@@ -80,7 +80,6 @@ def metadata_shortcut(rows: pd.DataFrame, boxes: np.ndarray | None, groups: np.n
 
 def measured(features: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, left_out: list[str]) -> dict:
     """Cross-validate the forest and a tree for each feature, and return the document."""
-    from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.model_selection import StratifiedGroupKFold
     from sklearn.tree import DecisionTreeClassifier
 
@@ -96,10 +95,8 @@ def measured(features: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, lef
             correct[test] = classifier.fit(values[train], truth[train]).predict(values[test]) == truth[test]
         return correct
 
-    # One thread: the order in which threads add up would shape the last digits. Missing values are a branch.
-    forest = ExtraTreesClassifier(TREES, min_samples_leaf=LEAF_OF_FOREST, random_state=SEED, n_jobs=1)
     tree = DecisionTreeClassifier(min_samples_leaf=LEAF_OF_FEATURE, random_state=SEED)
-    correct = right(list(features), forest)
+    correct = right(list(features), forest())
     outside = [name for name in features if name not in BOX]
     alone = {name: float(right([name], tree).mean()) for name in features}
     recall = {name: float(correct[truth == index].mean()) for index, name in enumerate(names)}
@@ -112,7 +109,7 @@ def measured(features: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, lef
             "high": high,
             "majority_share": majority_share,
             "balanced_accuracy": float(np.mean(list(recall.values()))),
-            "without_box": float(right(outside, forest).mean()) if outside else majority_share,
+            "without_box": float(right(outside, forest()).mean()) if outside else majority_share,
             "features": dict(sorted(alone.items(), key=lambda entry: (-entry[1], entry[0]))),
             "folds": FOLDS,
             "images": len(truth),
@@ -120,6 +117,16 @@ def measured(features: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, lef
             "left_out": left_out,
         },
     }
+
+
+def forest():
+    """Return the forest of trees, untrained; missing values are a branch of their own.
+
+    One thread: the order in which threads add up would shape the last digits.
+    """
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    return ExtraTreesClassifier(TREES, min_samples_leaf=LEAF_OF_FOREST, random_state=SEED, n_jobs=1)
 
 
 def feature_table(rows: pd.DataFrame, boxes: np.ndarray | None) -> pd.DataFrame:

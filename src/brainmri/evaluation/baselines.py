@@ -22,9 +22,9 @@ import pandas as pd
 import pyarrow as pa
 
 from brainmri.artefacts import read_parquet, write_json, write_parquet
-from brainmri.audit.shortcuts import LEAF_OF_FOREST, SEED, TREES, feature_table, head_boxes
+from brainmri.audit.shortcuts import feature_table, forest, head_boxes
 from brainmri.errors import BrainmriError
-from brainmri.evaluation.bootstrap import grouping_of
+from brainmri.evaluation.bootstrap import check_resamples, grouping_of
 from brainmri.evaluation.differences import group_counts, resampled_together
 from brainmri.evaluation.evaluate import METHOD, overall_entries
 from brainmri.evaluation.metrics import OVERALL_METRICS, confusion_counts
@@ -85,8 +85,7 @@ def baselines(
     BrainmriError
         If the split has nothing to learn from or to test on, or an input does not fit.
     """
-    if resamples < 100:
-        raise BrainmriError(f"resamples is {resamples}: must be at least 100 (2000 is a good number).")
+    check_resamples(resamples)
     rows = described_rows(manifest, inventory)
     packed = open_images(images)
     if not rows["row"].between(0, len(packed) - 1).all():
@@ -147,8 +146,6 @@ def most_frequent(train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
 
 def guessed_from_metadata(train: pd.DataFrame, test: pd.DataFrame, packed: np.ndarray) -> np.ndarray:
     """Return the class of each test image as a forest of trees tells it from the files."""
-    from sklearn.ensemble import ExtraTreesClassifier
-
     both = pd.concat([train, test])
     boxes = np.concatenate([head_boxes(packed[block]) for block in blocks_of(both["row"])])
     features = feature_table(both, boxes).to_numpy(np.float32)
@@ -156,9 +153,8 @@ def guessed_from_metadata(train: pd.DataFrame, test: pd.DataFrame, packed: np.nd
     telling = [len(np.unique(column)) > 1 for column in learnt.T]
     if not any(telling):
         return most_frequent(train, test)
-    # One thread: the order in which threads add up would shape the last digits.
-    forest = ExtraTreesClassifier(TREES, min_samples_leaf=LEAF_OF_FOREST, random_state=SEED, n_jobs=1)
-    return forest.fit(learnt[:, telling], train["label"].to_numpy(object)).predict(asked[:, telling])
+    trained = forest().fit(learnt[:, telling], train["label"].to_numpy(object))
+    return trained.predict(asked[:, telling])
 
 
 def guessed_from_neighbours(train: pd.DataFrame, test: pd.DataFrame, packed: np.ndarray) -> np.ndarray:
@@ -197,7 +193,7 @@ def judged(
     Parameters
     ----------
     test
-        The test images with `label` and `group_id`.
+        The test images with `image_id`, `label` and `group_id`.
     guesses
         The predicted class of each by baseline.
     class_names
@@ -208,7 +204,8 @@ def judged(
         Of the resampling.
     """
     index, classes = pd.Index(class_names), len(class_names)
-    truth, group_id = index.get_indexer(test["label"]), test["group_id"].to_numpy(str)
+    truth = index.get_indexer(test["label"])
+    group_id, image_id = (test[name].to_numpy(str) for name in ("group_id", "image_id"))
     predicted = np.stack([index.get_indexer(own) for own in guesses.values()])
     grouping = grouping_of(group_id, truth, classes)
     counts = group_counts(predicted, truth, grouping.group, grouping.count, classes)
@@ -217,7 +214,7 @@ def judged(
     for place, (name, own) in enumerate(zip(guesses, predicted, strict=True)):
         of_this = {metric: value[place] for metric, value in values.items()}
         resampled = {metric: value[:, place] for metric, value in spread.items()}
-        known = Predictions(truth, own, np.eye(classes)[own], group_id)
+        known = Predictions(truth, own, np.eye(classes)[own], group_id, image_id)
         part[name] = {
             **overall_entries(known, of_this, resampled, grouping),
             "confusion_matrix": {

@@ -20,15 +20,18 @@ class the intervals of AUROC, average precision and the losses still hold the tr
 93 % and more.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import norm, t
 
+from brainmri.errors import BrainmriError
 from brainmri.intervals import LEVEL, wilson_interval
 
-CHUNK = 2_000_000  # weights held at once: 16 MB
+FEWEST_RESAMPLES = 100
+CHUNK = 2_000_000  # weights held at once, of groups or of images: 16 MB
 NO_VARIANCE = 1e-20  # what rounding leaves of zero
 LOSSES = ("log_loss", "brier")  # without an upper bound
 SIGNED = ("mcc", "cohen_kappa")  # from -1 to 1
@@ -97,7 +100,15 @@ def collapsed(strata: np.ndarray) -> np.ndarray:
     return np.where(np.isin(strata, single), target, strata)
 
 
-def resampled_weights(strata: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarray]:
+def check_resamples(resamples: int) -> None:
+    """Raise a BrainmriError where there are too few resamples for the ends of an interval."""
+    if resamples < FEWEST_RESAMPLES:
+        raise BrainmriError(
+            f"resamples is {resamples}: must be at least {FEWEST_RESAMPLES} (2000 is a good number)."
+        )
+
+
+def resampled_weights(strata: np.ndarray, resamples: int, seed: int, images: int = 0) -> Iterator[np.ndarray]:
     """Draw the bootstrap weights of the groups, some resamples at a time.
 
     Parameters
@@ -108,6 +119,8 @@ def resampled_weights(strata: np.ndarray, resamples: int, seed: int) -> Iterator
         How many to draw in all.
     seed
         Same seed, same weights.
+    images
+        Over how many images each row will be spread out, where it will: the more, the fewer rows at a time.
 
     Yields
     ------
@@ -127,11 +140,14 @@ def resampled_weights(strata: np.ndarray, resamples: int, seed: int) -> Iterator
                 drawn += np.arange(count)[:, None] * size
                 times = np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size)
                 weights[:, groups] = times * (size / (size - 1))
-        yield weights
+        # Parted only now, so that `images` changes no weight, and by eights, as the arithmetic's kernels take
+        # them, so that a row adds up as it does in the whole.
+        part = 8 * math.ceil(count / max(1, math.ceil(count * images / CHUNK)) / 8)
+        yield from np.split(weights, range(part, count, part))
 
 
 def resampled(
-    told: Callable[[np.ndarray], np.ndarray], grouping: Grouping, resamples: int, seed: int
+    told: Callable[[np.ndarray], np.ndarray], grouping: Grouping, resamples: int, seed: int, images: int = 0
 ) -> np.ndarray:
     """Return what a function tells of the weights of the groups, for every resample.
 
@@ -145,8 +161,48 @@ def resampled(
         How many resamples.
     seed
         Same seed, same weights.
+    images
+        As in `resampled_weights`.
     """
-    return np.concatenate([told(weights) for weights in resampled_weights(grouping.stratum, resamples, seed)])
+    return np.concatenate(
+        [told(weights) for weights in resampled_weights(grouping.stratum, resamples, seed, images)]
+    )
+
+
+def observed_and_resampled(
+    told: Callable[[np.ndarray], dict[str, np.ndarray]],
+    strata: np.ndarray,
+    resamples: int,
+    seed: int,
+    images: int = 0,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return what a function tells of the groups as they are, and for every resample, by name.
+
+    Parameters
+    ----------
+    told
+        Takes weights (r, G), returns arrays whose first axis has length r.
+    strata : (G,) int array
+        The stratum of each group.
+    resamples, seed, images
+        As in `resampled_weights`.
+    """
+    observed = told(np.ones((1, len(strata))))
+    chunks = [told(weights) for weights in resampled_weights(strata, resamples, seed, images)]
+    return (
+        {name: value[0] for name, value in observed.items()},
+        {name: np.concatenate([chunk[name] for chunk in chunks]) for name in observed},
+    )
+
+
+def lowered_by(freedom: int) -> float:
+    """Return the factor by which few degrees of freedom lower an effective size: (z / t)^2, under 1."""
+    return (norm.ppf((1 + LEVEL) / 2) / t.ppf((1 + LEVEL) / 2, freedom)) ** 2
+
+
+def expanded_tail(freedom: int) -> float:
+    """Return the share of resamples beyond each limit of an expanded percentile interval."""
+    return norm.cdf(t.ppf((1 - LEVEL) / 2, freedom))
 
 
 def effective_size(value: float, variance: float, groups: float, freedom: int) -> float:
@@ -171,8 +227,7 @@ def effective_size(value: float, variance: float, groups: float, freedom: int) -
     """
     if freedom < 1 or not variance > NO_VARIANCE:
         return float(groups)
-    few = norm.ppf((1 + LEVEL) / 2) / t.ppf((1 + LEVEL) / 2, freedom)
-    return float(max(1.0, value * (1 - value) / variance * few**2))
+    return float(max(1.0, value * (1 - value) / variance * lowered_by(freedom)))
 
 
 def proportion_interval(
@@ -213,18 +268,37 @@ def bounded_interval(
     resampled : (R,) float array
         The metric in each resample; NaN where undefined.
     kinds : list of (N,) bool arrays
-        The images of each kind that the metric weighs alike, such as those of each class. Where all
-        resamples agree, C kinds of n_c groups each count as C^2 / sum(1 / n_c) groups: the size at which
-        one proportion varies as the mean of C equal ones.
+        The images of each kind that the metric weighs alike, such as those of each class; their groups
+        count (`groups_behind`) where all resamples agree.
+    grouping
+        The images' groups.
+    """
+    if np.isnan(value) or not any(kind.any() for kind in kinds):
+        return np.nan, np.nan
+    value = float(np.clip(value, 0, 1))  # rounding may have left it
+    size = effective_size(value, variance_of(resampled), groups_behind(kinds, grouping), grouping.freedom)
+    return wilson_interval(value, size)
+
+
+def of_each_class(truth: np.ndarray) -> list[np.ndarray]:
+    """Return which images, (N,) bool, are of each class that true class indices (N,) name."""
+    return [truth == index for index in np.unique(truth)]
+
+
+def groups_behind(kinds: list[np.ndarray], grouping: Grouping) -> float:
+    """Return the number of groups at which one proportion varies as the mean of one of each kind does.
+
+    That is C^2 / sum(1 / n_c) for C kinds of n_c groups each.
+
+    Parameters
+    ----------
+    kinds : list of (N,) bool arrays
+        The images of each kind, such as a class; one at least has images.
     grouping
         The images' groups.
     """
     counts = [np.unique(grouping.group[kind]).size for kind in kinds if kind.any()]
-    if np.isnan(value) or not counts:
-        return np.nan, np.nan
-    groups = len(counts) ** 2 / sum(1 / count for count in counts)
-    value = float(np.clip(value, 0, 1))  # rounding may have left it
-    return wilson_interval(value, effective_size(value, variance_of(resampled), groups, grouping.freedom))
+    return len(counts) ** 2 / sum(1 / count for count in counts)
 
 
 def variance_of(resampled: np.ndarray) -> float:
@@ -245,7 +319,7 @@ def percentile_interval(resampled: np.ndarray, grouping: Grouping) -> tuple[floa
     """
     if grouping.freedom < 1 or not variance_of(resampled) > NO_VARIANCE:
         return np.nan, np.nan
-    tail = norm.cdf(t.ppf((1 - LEVEL) / 2, grouping.freedom))
+    tail = expanded_tail(grouping.freedom)
     low, high = np.nanquantile(resampled, [tail, 1 - tail])
     return float(low), float(high)
 
@@ -272,4 +346,4 @@ def metric_interval(
         return proportion_interval(value, resampled, np.ones(len(truth), bool), grouping)
     if name in LOSSES or (name in SIGNED and value <= 0):
         return percentile_interval(resampled, grouping)
-    return bounded_interval(value, resampled, [truth == own for own in np.unique(truth)], grouping)
+    return bounded_interval(value, resampled, of_each_class(truth), grouping)

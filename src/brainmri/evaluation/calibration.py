@@ -147,6 +147,12 @@ class Referral:
     coverage: float
 
 
+def check_wished_error(wished_error: float) -> None:
+    """Raise a BrainmriError where a wished share of errors is none."""
+    if not 0 <= wished_error < 1:
+        raise BrainmriError(f"wished_error is {wished_error}: must be at least 0 and under 1.")
+
+
 def fit_referral(confidence: np.ndarray, right: np.ndarray, wished_error: float = 0.05) -> Referral:
     """Find the lowest confidence at and over which the share of errors is at most `wished_error`.
 
@@ -163,8 +169,7 @@ def fit_referral(confidence: np.ndarray, right: np.ndarray, wished_error: float 
     wished_error
         From 0 to under 1.
     """
-    if not 0 <= wished_error < 1:
-        raise BrainmriError(f"wished_error is {wished_error}: must be at least 0 and under 1.")
+    check_wished_error(wished_error)
     order = np.argsort(-confidence, kind="stable")
     ordered = confidence[order]
     errors = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)

@@ -13,15 +13,12 @@ from brainmri.evaluation.bootstrap import (
     LOSSES,
     Grouping,
     grouping_of,
-    metric_interval,
-    resampled_weights,
-)
-from brainmri.evaluation.differences import (
-    DIFFERENCES,
-    difference_interval,
-    group_counts,
     groups_behind,
+    metric_interval,
+    observed_and_resampled,
+    of_each_class,
 )
+from brainmri.evaluation.differences import DIFFERENCES, difference_interval, group_counts
 from brainmri.evaluation.metrics import overall_metrics
 from brainmri.evaluation.probabilities import brier_scores, log_losses, softmax
 
@@ -54,11 +51,6 @@ class Cell:
     def grouping(self) -> Grouping:
         """The groups of the images."""
         return grouping_of(self.group_id, self.truth, len(self.classes))
-
-    @property
-    def kinds(self) -> list[np.ndarray]:
-        """The images of each class."""
-        return [self.truth == index for index in np.unique(self.truth)]
 
 
 @dataclass(frozen=True)
@@ -95,12 +87,7 @@ def resampled_scores(cell: Cell, resamples: int, seed: int) -> Scores:
         told = {name: found[name] for name in DIFFERENCES}
         return told | {name: means[..., place] for place, name in enumerate(LOSSES)}
 
-    observed = metrics(np.ones((1, grouping.count)))
-    chunks = [metrics(weights) for weights in resampled_weights(grouping.stratum, resamples, seed)]
-    return Scores(
-        {name: value[0] for name, value in observed.items()},
-        {name: np.concatenate([chunk[name] for chunk in chunks]) for name in observed},
-    )
+    return Scores(*observed_and_resampled(metrics, grouping.stratum, resamples, seed))
 
 
 def mean_of(
@@ -112,7 +99,6 @@ def mean_of(
 
 
 def between(
-    name: str,
     values: tuple[float, float],
     limits: tuple[tuple[float, float], tuple[float, float]],
     spread: tuple[np.ndarray, np.ndarray],
@@ -121,6 +107,6 @@ def between(
     """Return the interval of a metric outside less the one at home; NaN where one of them has none."""
     if np.isnan(limits).any():
         return np.nan, np.nan
-    groups = min(groups_behind(cell.kinds, cell.grouping) for cell in cells)
+    groups = min(groups_behind(of_each_class(cell.truth), cell.grouping) for cell in cells)
     # Different images of different groups: what is drawn of one tells nothing of the other.
     return difference_interval(values, limits, spread, 0.0, groups)

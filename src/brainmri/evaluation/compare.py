@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from brainmri.artefacts import read_json, write_parquet
 from brainmri.errors import BrainmriError
+from brainmri.evaluation.bootstrap import check_resamples
 from brainmri.evaluation.external import EXTERNAL_SCHEMA, external_table
 from brainmri.evaluation.leakage import LEAKAGE_SCHEMA, leakage_table
 from brainmri.evaluation.metrics import OVERALL_METRICS
@@ -77,8 +78,7 @@ def compare(
     """
     if not metrics:
         raise BrainmriError("There is nothing to compare: name at least one metrics.json.")
-    if resamples < 100:
-        raise BrainmriError(f"resamples is {resamples}: must be at least 100 (2000 is a good number).")
+    check_resamples(resamples)
     if (pairs or leakage or external) and not predictions:
         raise BrainmriError(
             "Pairs, leakage and external validation are told from predictions: name those of each training."

@@ -12,7 +12,7 @@ import numpy as np
 from brainmri.evaluation.metrics import ratio
 
 SHARES = np.linspace(0, 1, 101)  # of the images without the class, for ROC
-PARTS = np.linspace(0.01, 1, 100)  # recall and coverage: of no image at all nothing can be said
+COVERAGES = np.linspace(0.01, 1, 100)  # recall and coverage: of no image at all nothing can be said
 RISKS = np.linspace(0.01, 0.99, 99)  # threshold probabilities of the decision curve
 MOST = 200
 JUST_BEFORE = 1 - 1e-9  # of several points at one place, the first
@@ -104,15 +104,15 @@ def roc_points(ranking: Ranking, weights: np.ndarray) -> np.ndarray:
 
 
 def precision_points(ranking: Ranking, weights: np.ndarray) -> np.ndarray:
-    """Return the precision at each recall (`PARTS`): (R, 100); NaN where a row has no positive image."""
+    """Return the precision at each recall (`COVERAGES`): (R, 100); NaN where a row has no positive image."""
     right, wrong = ranking.counts(weights)
-    found = PARTS * right[:, -1:]
+    found = COVERAGES * right[:, -1:]
     false = interpolated(found * JUST_BEFORE, right, wrong)
     return ratio(found, found + false)
 
 
 def risk_points(ranking: Ranking, weights: np.ndarray) -> np.ndarray:
-    """Return the share of errors among the surest images, at each coverage (`PARTS`): (R, 100).
+    """Return the share of errors among the surest images, at each coverage (`COVERAGES`): (R, 100).
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def risk_points(ranking: Ranking, weights: np.ndarray) -> np.ndarray:
         Weights of the groups.
     """
     errors, right = ranking.counts(weights)
-    kept = PARTS * (errors + right)[:, -1:]
+    kept = COVERAGES * (errors + right)[:, -1:]
     return ratio(interpolated(kept, errors + right, errors), kept)
 
 

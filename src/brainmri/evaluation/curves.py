@@ -8,13 +8,19 @@ sample size, as the metrics do (`bootstrap`); net benefit, which has no lower bo
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from scipy.stats import norm, t
 
-from brainmri.evaluation.bootstrap import NO_VARIANCE, Grouping, grouping_of, resampled
+from brainmri.evaluation.bootstrap import (
+    NO_VARIANCE,
+    Grouping,
+    expanded_tail,
+    grouping_of,
+    lowered_by,
+    resampled,
+)
 from brainmri.evaluation.calibration import bins_of
 from brainmri.evaluation.curve_points import (
+    COVERAGES,
     MOST,
-    PARTS,
     RISKS,
     SHARES,
     Ranking,
@@ -28,7 +34,7 @@ from brainmri.evaluation.curve_points import (
 from brainmri.evaluation.metrics import ratio
 from brainmri.evaluation.predictions import Predictions
 from brainmri.evaluation.probabilities import softmax
-from brainmri.intervals import LEVEL, wilson_limits
+from brainmri.intervals import wilson_limits
 
 HEALTHY = "no_tumor"  # the class that a decision curve tells all others from
 
@@ -80,17 +86,19 @@ def curves_table(
                 drawn.shares(
                     "precision_recall",
                     name,
-                    PARTS,
+                    COVERAGES,
                     precision_points,
                     scores,
                     positive,
-                    behind * PARTS,
+                    behind * COVERAGES,
                     len(truth),
                 ),
             ]
     confidence, wrong = probabilities.max(axis=1), part.predicted != truth
-    kept = np.maximum(1, grouping.count * PARTS)
-    curves.append(drawn.shares("risk_coverage", None, PARTS, risk_points, confidence, wrong, kept, images))
+    kept = np.maximum(1, grouping.count * COVERAGES)
+    curves.append(
+        drawn.shares("risk_coverage", None, COVERAGES, risk_points, confidence, wrong, kept, images)
+    )
     for when, divisor in (("before", 1.0), ("after", temperature)):
         confidence = softmax(part.logits / divisor).max(axis=1)
         curves.append(drawn.reliability(f"reliability_{when}", confidence, ~wrong))
@@ -120,7 +128,6 @@ class Drawn:
 
     def __init__(self, grouping: Grouping, resamples: int, seed: int):
         self.grouping, self.resamples, self.seed = grouping, resamples, seed
-        self.whole = np.ones((1, grouping.count))
 
     def spread(self, points, ranking: Ranking) -> np.ndarray:
         """Return the points in every resample."""
@@ -144,9 +151,10 @@ class Drawn:
         images
             How many images do, at most.
         """
-        group = self.grouping.group
-        observed = points(ranking_of(scores, flag, group), self.whole)[0]
-        spread = self.spread(points, ranking_of(scores, flag, group, MOST))
+        # All thresholds of every group would be a table of images x images; all together are one group.
+        together = ranking_of(scores, flag, np.zeros(len(scores), int))
+        observed = points(together, np.ones((1, 1)))[0]
+        spread = self.spread(points, ranking_of(scores, flag, self.grouping.group, MOST))
         low, high = share_limits(observed, spread, groups, images, self.grouping.freedom)
         return frame(curve, label, x, observed, low, high)
 
@@ -176,10 +184,10 @@ class Drawn:
         curves = []
         for curve, score in (("decision", scores), ("decision_all", np.ones(len(scores)))):
             ranking = reaching(score, ill, self.grouping.group)
-            observed = benefit_points(ranking, self.whole)[0]
+            observed = benefit_points(ranking, np.ones((1, self.grouping.count)))[0]
             low, high = np.full((2, len(RISKS)), np.nan)
             if curve == "decision" and self.grouping.freedom > 0:
-                tail = norm.cdf(t.ppf((1 - LEVEL) / 2, self.grouping.freedom))
+                tail = expanded_tail(self.grouping.freedom)
                 spread = self.spread(benefit_points, ranking)
                 low, high = np.quantile(spread, [tail, 1 - tail], axis=0)
                 # Resamples that all agree would claim certainty.
@@ -218,9 +226,8 @@ def share_limits(
         variance = np.nan_to_num(np.nanvar(spread, axis=0))
     size = groups.copy()
     if freedom > 0:
-        few = norm.ppf((1 + LEVEL) / 2) / t.ppf((1 + LEVEL) / 2, freedom)
         # Resamples of a share of 0 or 1 can only show what stands behind it.
         varies = (variance > NO_VARIANCE) & (value > 0) & (value < 1)
-        size[varies] = (value * (1 - value))[varies] / variance[varies] * few**2
+        size[varies] = (value * (1 - value))[varies] / variance[varies] * lowered_by(freedom)
         size = np.clip(size, 1, np.maximum(1, images))
     return wilson_limits(value, size)

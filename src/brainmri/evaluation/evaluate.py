@@ -9,13 +9,15 @@ from brainmri.errors import BrainmriError
 from brainmri.evaluation.bootstrap import (
     Grouping,
     bounded_interval,
+    check_resamples,
     grouping_of,
     metric_interval,
+    observed_and_resampled,
     proportion_interval,
-    resampled_weights,
 )
 from brainmri.evaluation.calibration import calibration_error, reliability
 from brainmri.evaluation.curves import CURVES_SCHEMA, curves_table
+from brainmri.evaluation.differences import group_counts
 from brainmri.evaluation.entries import entry
 from brainmri.evaluation.metrics import class_metrics, confusion_counts, overall_metrics
 from brainmri.evaluation.model_inputs import read_calibration
@@ -73,8 +75,7 @@ def evaluate(
     BrainmriError
         If the predictions have no test image, or an input does not fit.
     """
-    if resamples < 100:
-        raise BrainmriError(f"resamples is {resamples}: must be at least 100 (2000 is a good number).")
+    check_resamples(resamples)
     class_names, parts = read_predictions(predictions)
     if not len(parts["test"].truth):
         raise BrainmriError(f"{predictions} has no test image: nothing can be said of the model.")
@@ -155,9 +156,8 @@ def resampled_metrics(
     truth, calibrated = part.truth, part.logits / temperature
     probabilities, losses = softmax(calibrated), log_losses(calibrated, truth)
     briers = brier_scores(probabilities, truth)
-    cells = (grouping.group * classes + truth) * classes + part.predicted
-    counts = np.bincount(cells, minlength=grouping.count * classes**2).reshape(grouping.count, -1)
-    counts = counts.astype(np.float64)
+    counts = group_counts(part.predicted[None], truth, grouping.group, grouping.count, classes)
+    counts = counts.reshape(grouping.count, -1)
 
     def metrics(weights: np.ndarray) -> dict[str, np.ndarray]:
         tables = (weights @ counts).reshape(-1, classes, classes)
@@ -170,10 +170,7 @@ def resampled_metrics(
             **{f"class:{name}": value for name, value in each.items()},
         }
 
-    observed = metrics(np.ones((1, grouping.count)))
-    chunks = [metrics(weights) for weights in resampled_weights(grouping.stratum, resamples, seed)]
-    spread = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in observed}
-    return {name: value[0] for name, value in observed.items()}, spread
+    return observed_and_resampled(metrics, grouping.stratum, resamples, seed, images=len(truth))
 
 
 def overall_entries(part: Predictions, values: dict, spread: dict, grouping: Grouping) -> dict[str, dict]:
@@ -221,9 +218,7 @@ def calibration_entries(part: Predictions, fitted: dict) -> dict:
     for when, divisor in (("before", 1.0), ("after", temperature)):
         logits = part.logits / divisor
         probabilities = softmax(logits)
-        table = reliability(probabilities.max(axis=1), right)
-        entries[f"ece_{when}"] = calibration_error(table)
+        entries[f"ece_{when}"] = calibration_error(reliability(probabilities.max(axis=1), right))
         entries[f"brier_{when}"] = float(brier_scores(probabilities, part.truth).mean())
         entries[f"log_loss_{when}"] = float(log_losses(logits, part.truth).mean())
-        entries[f"reliability_{when}"] = table
     return entries

@@ -7,6 +7,7 @@ import pandas as pd
 
 from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.errors import BrainmriError
+from brainmri.evaluation.bootstrap import check_resamples
 from brainmri.evaluation.explain_choice import KINDS, chosen_images
 from brainmri.evaluation.explain_images import SCHEMA, explained_rows
 from brainmri.evaluation.explain_summary import METHOD, method_entries
@@ -89,8 +90,7 @@ def explain(
     """
     if not 0 <= count <= MOST_IMAGES:
         raise BrainmriError(f"count is {count}: must be from 0 to {MOST_IMAGES} images.")
-    if resamples < 100:
-        raise BrainmriError(f"resamples is {resamples}: must be at least 100 (2000 is a good number).")
+    check_resamples(resamples)
     place = resolve_device(device, threads)
     network, document = load_model(model, metadata)
     fitted = calibration_of(calibration, document.get("weights_sha256"))

@@ -9,6 +9,7 @@ from brainmri.evaluation.explain_summary import with_differences
 from brainmri.evaluation.explained import Explained
 from brainmri.evaluation.saliency import centre_grid, random_grid
 from brainmri.images.enlarge import enlarged
+from brainmri.images.probed import kept_pixels
 from brainmri.sources.synthetic.masks import mask_bytes
 
 IDENTITY = ("image_id", "group_id", "label", "predicted", "row", "confidence", "kind")
@@ -102,7 +103,7 @@ def place_checks(
     maps: dict[str, np.ndarray], orders: dict[str, np.ndarray], head: np.ndarray, lesion: np.ndarray | None
 ) -> dict[str, dict]:
     """Return for each map where its mass lies: on the border, outside of the head, on the lesion."""
-    border = checks.border_mask(len(head))
+    border = kept_pixels("border", len(head))
     entries = {}
     for name, values in maps.items():
         entries[name] = {"border_share": checks.mass_share(values, border)}

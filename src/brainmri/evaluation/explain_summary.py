@@ -8,7 +8,7 @@ from brainmri.evaluation.bootstrap import (
     grouping_of,
     percentile_interval,
     proportion_interval,
-    resampled_weights,
+    resampled,
 )
 
 SIGNED = ("similarity", "insertion_over_random", "insertion_over_centre")
@@ -58,20 +58,21 @@ def mean_entry(rows: pd.DataFrame, name: str, class_names: list[str], resamples:
     values = rows[name].to_numpy(dtype=np.float64)
     truth = pd.Index(class_names).get_indexer(rows["label"])
     grouping = grouping_of(rows["group_id"].to_numpy(dtype=str), truth, len(class_names))
-    means = []
-    for weights in resampled_weights(grouping.stratum, resamples, seed):
+
+    def mean(weights: np.ndarray) -> np.ndarray:
         of_images = weights[:, grouping.group]
         # A resample whose drawn groups weigh nothing has no mean.
         with np.errstate(invalid="ignore"):
-            means.append(of_images @ values / of_images.sum(axis=1))
-    resampled, value = np.concatenate(means), float(values.mean())
+            return of_images @ values / of_images.sum(axis=1)
+
+    means, value = resampled(mean, grouping, resamples, seed, images=len(values)), float(values.mean())
     everyone = np.ones(len(values), bool)
     if name in PROPORTIONS:
-        limits = proportion_interval(value, resampled, everyone, grouping)
+        limits = proportion_interval(value, means, everyone, grouping)
     elif name in BOUNDED:
-        limits = bounded_interval(value, resampled, [everyone], grouping)
+        limits = bounded_interval(value, means, [everyone], grouping)
     else:
-        limits = percentile_interval(resampled, grouping)
+        limits = percentile_interval(means, grouping)
     low, high = (float(limit) if np.isfinite(limit) else None for limit in limits)
     return {
         "value": value,

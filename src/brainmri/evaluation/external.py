@@ -20,12 +20,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from brainmri.artefacts import read_json, read_parquet
+from brainmri.artefacts import read_json
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.cells import METRICS, Cell, Scores, between, mean_of, resampled_scores
 from brainmri.evaluation.outside import COUNTS, IDENTITY, Outside, read_outside
 from brainmri.evaluation.predictions import read_predictions
-from brainmri.evaluation.tested import seed_choices
+from brainmri.evaluation.tested import both_of_each, seed_choices
 
 LEFT_OUT = (*COUNTS, "n_unusable")
 
@@ -89,13 +89,8 @@ def external_table(
     seed
         Of the resampling.
     """
-    if len(metrics) != len(predictions):
-        raise BrainmriError(
-            f"{len(metrics)} metrics.json and {len(predictions)} predictions.parquet are given: name both of "
-            "each training, in the same order."
-        )
     places = {}
-    for measured, told in zip(metrics, predictions, strict=True):
+    for measured, told in both_of_each(metrics, predictions):
         identity = read_json(measured)["identity"]
         places[tuple(identity[name] for name in ("dataset", "split", "model", "seed"))] = measured, told
     by_model: dict[tuple, dict[str, dict[int, tuple[Path, Outside]]]] = {}
@@ -121,9 +116,8 @@ def read_training(metrics: Path, predictions: Path) -> Training:
     """Read what a training says of its own test part."""
     document = read_json(metrics)
     class_names, parts = read_predictions(predictions)
-    listed = read_parquet(predictions, ["image_id", "split"])
-    image_id = listed.loc[listed["split"] == "test", "image_id"].to_numpy(str)
-    order, part = np.argsort(image_id), parts["test"]
+    part = parts["test"]
+    order = np.argsort(part.image_id)
     try:
         temperature = float(document["test"]["calibration"]["temperature"])
     except (KeyError, TypeError):
@@ -131,7 +125,7 @@ def read_training(metrics: Path, predictions: Path) -> Training:
     return Training(
         document["identity"]["protocol"],
         class_names,
-        image_id[order],
+        part.image_id[order],
         part.group_id[order],
         part.truth[order],
         part.logits[order],
@@ -266,7 +260,7 @@ def cell_rows(
                 own, own_spread, own_limits = mean_of(*beside, name, chosen)
                 row |= {"own": own, "own_low": own_limits[0], "own_high": own_limits[1]}
                 low, high = between(
-                    name, (value, own), (limits, own_limits), (spread, own_spread), (cell, beside[0])
+                    (value, own), (limits, own_limits), (spread, own_spread), (cell, beside[0])
                 )
                 row |= {"difference": value - own, "difference_low": low, "difference_high": high}
                 of_seeds = scores.values[name][chosen] - beside[1].values[name][chosen]

@@ -24,13 +24,12 @@ import pandas as pd
 import pyarrow as pa
 
 from brainmri.errors import BrainmriError
-from brainmri.evaluation.bootstrap import collapsed, grouping_of
+from brainmri.evaluation.bootstrap import Grouping, collapsed, grouping_of, groups_behind, of_each_class
 from brainmri.evaluation.differences import (
     DIFFERENCES,
     correlations,
     difference_interval,
     group_counts,
-    groups_behind,
     limits_of,
     resampled_together,
 )
@@ -119,9 +118,12 @@ def protocol_rows(leaking: JudgedSplit, free: JudgedSplit, resamples: int, seed:
         "absent_classes": ", ".join(leaking.class_names[index] for index in absent),
     }
     values, spread = metrics_of_both(parts, models, resamples, seed)
+    groupings = [grouping_of(part.group_id, part.truth, len(part.class_names)) for part in parts]
     for own_seed, chosen in seed_choices(leaking.seeds):
         columns = {
-            name: differences(parts, values[name][:, :, chosen], spread[name][..., chosen].mean(axis=-1))
+            name: differences(
+                name, parts, groupings, values[name][:, :, chosen], spread[name][..., chosen].mean(axis=-1)
+            )
             for name in DIFFERENCES
         }
         for index, model in enumerate(models):
@@ -173,23 +175,37 @@ def drawn_together(parts: list[JudgedSplit]) -> tuple[list[np.ndarray], np.ndarr
     return groups, collapsed((2 * in_first + in_second) * classes + votes.argmax(axis=1))
 
 
-def differences(parts: list[JudgedSplit], values: np.ndarray, spread: np.ndarray) -> dict[str, np.ndarray]:
+def differences(
+    name: str,
+    parts: list[JudgedSplit],
+    groupings: list[Grouping],
+    values: np.ndarray,
+    spread: np.ndarray,
+) -> dict[str, np.ndarray]:
     """Return the columns of one metric by model, named by what follows the metric's name.
 
     Parameters
     ----------
+    name
+        Of the metric.
     parts
         Both test parts.
+    groupings
+        Their groups.
     values : (2, M, S) float array
         Of both parts, by model and seed.
     spread : (R, 2, M) float array
         The means over seeds in each resample.
     """
-    groupings = [grouping_of(part.group_id, part.truth, len(part.class_names)) for part in parts]
-    kinds = [[part.truth == index for index in np.unique(part.truth)] for part in parts]
     means = values.mean(axis=2)
-    limits = [limits_of(means[index], spread[:, index], kinds[index], groupings[index]) for index in range(2)]
-    groups = min(groups_behind(kinds[index], groupings[index]) for index in range(2))
+    limits = [
+        limits_of(name, means[index], spread[:, index], parts[index].truth, groupings[index])
+        for index in range(2)
+    ]
+    groups = min(
+        groups_behind(of_each_class(part.truth), grouping)
+        for part, grouping in zip(parts, groupings, strict=True)
+    )
     intervals = np.array(
         [
             difference_interval(

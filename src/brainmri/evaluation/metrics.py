@@ -12,7 +12,7 @@ in metrics.json. Two rules decide the doubtful cases:
 
 import numpy as np
 
-# Count-based metrics of a whole part, and of each class, in the order in which they are reported.
+# Count-based metrics of a whole part, in the order in which they are reported.
 OVERALL_METRICS = (
     "accuracy",
     "balanced_accuracy",
@@ -22,7 +22,6 @@ OVERALL_METRICS = (
     "mcc",
     "cohen_kappa",
 )
-CLASS_METRICS = ("precision", "recall", "specificity", "negative_predictive_value", "f1")
 
 # Denominators under this share of all weight are zero, but for rounding.
 NEGLIGIBLE = 1e-12

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainmri.artefacts import read_json
+from brainmri.artefacts import existing, file_digest, read_json
 from brainmri.errors import BrainmriError
 from brainmri.images.store import open_images
 from brainmri.mapping import is_number
@@ -38,6 +38,30 @@ def calibration_of(path: Path, weights_sha256: str | None) -> dict:
     if fitted.get("weights_sha256") not in (None, weights_sha256):
         raise BrainmriError(f"{path} belongs to another model, of other weights: run predict_split again.")
     return fitted
+
+
+def check_manifest(manifest: Path, document: dict, model: Path) -> None:
+    """Raise where a model was trained on another manifest.
+
+    Parameters
+    ----------
+    manifest
+        A ``manifest.parquet``.
+    document
+        The ``model.json``; an earlier version's does not say.
+    model
+        The weights, for messages.
+
+    Raises
+    ------
+    BrainmriError
+        If it was, or there is no such file.
+    """
+    if document.get("manifest_sha256") not in (None, file_digest(existing(manifest))):
+        raise BrainmriError(
+            f"{model} was trained on another manifest than {manifest}, so that what it knows cannot be told. "
+            "Give that manifest, or run train again."
+        )
 
 
 def images_for(model: Path, document: dict, images: Path) -> np.ndarray:

@@ -13,13 +13,12 @@ import pyarrow as pa
 
 from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
+from brainmri.splits.reasons import CONFLICT
 
 IDENTITY = ("trained_on", "split", "model", "seed", "tested_on")
-# Why a usable image is not tested. The first that fits is told.
+# Why a usable image is not tested, beside `splits.reasons`. The first that fits is told.
 LEARNT = "a copy or neighbour of it trained or validated the model"
 SHARED = "a copy or neighbour of it is in the set that the model is from"
-NO_LABEL = "no label"
-CONFLICT = "label conflict: a copy of it carries another label"
 OTHER_CLASS = "its class is not left in the test parts of both sets"
 # The columns of `external.parquet` that count them; whatever else is left out is unusable.
 COUNTS = {

@@ -18,14 +18,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from brainmri.evaluation.bootstrap import Grouping, grouping_of
+from brainmri.evaluation.bootstrap import Grouping, grouping_of, groups_behind, of_each_class
 from brainmri.evaluation.differences import (
     DIFFERENCES,
     correlations,
     difference_interval,
     exact_test,
     group_counts,
-    groups_behind,
     holm,
     limits_of,
     resampled_together,
@@ -161,12 +160,12 @@ class Family:
     def differences(self, pairs: list[tuple[int, int]]) -> dict[str, list[float]]:
         """Return the columns of each metric, by pair."""
         truth = self.tested.truth
-        kinds = [truth == index for index in np.unique(truth)]
+        groups = groups_behind(of_each_class(truth), self.grouping)
         found = {}
         for name in DIFFERENCES:
             spread, values = self.spread[name], self.values[name]
             means = values.mean(axis=1)
-            limits = limits_of(means, spread, kinds, self.grouping)
+            limits = limits_of(name, means, spread, truth, self.grouping)
             correlation = correlations(spread)
             intervals = [
                 difference_interval(
@@ -174,7 +173,7 @@ class Family:
                     (limits[a], limits[b]),
                     (spread[:, a], spread[:, b]),
                     correlation[a, b],
-                    groups_behind(kinds, self.grouping),
+                    groups,
                 )
                 for a, b in pairs
             ]

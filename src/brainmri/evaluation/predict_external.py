@@ -18,15 +18,8 @@ import pandas as pd
 
 from brainmri.artefacts import digest_of, file_digest, read_parquet, table_metadata, write_parquet
 from brainmri.errors import BrainmriError
-from brainmri.evaluation.model_inputs import calibration_of, images_for
-from brainmri.evaluation.outside import (
-    CONFLICT,
-    LEARNT,
-    NO_LABEL,
-    OTHER_CLASS,
-    SHARED,
-    outside_schema,
-)
+from brainmri.evaluation.model_inputs import calibration_of, check_manifest, images_for
+from brainmri.evaluation.outside import LEARNT, OTHER_CLASS, SHARED, outside_schema
 from brainmri.evaluation.predict_split import logits_of, refuse_infinite
 from brainmri.evaluation.predictions import read_predictions
 from brainmri.evaluation.probabilities import softmax
@@ -35,6 +28,7 @@ from brainmri.images.box import CropSettings
 from brainmri.mapping import settings_from
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model
+from brainmri.splits.reasons import CONFLICT, NO_LABEL, unusable
 
 
 def predict_external(
@@ -111,11 +105,7 @@ def predict_external(
     place = resolve_device(device, threads)
     network, document = load_model(model, metadata)
     temperature = float(calibration_of(calibration, file_digest(model))["temperature"])
-    if document.get("manifest_sha256") not in (None, file_digest(manifest)):
-        raise BrainmriError(
-            f"{model} was trained on another manifest than {manifest}, so that what it knows cannot be told. "
-            "Run train again."
-        )
+    check_manifest(manifest, document, model)
     check_prepared(crops, document, metadata)
     packed = images_for(model, document, images)
     own = read_parquet(manifest, ["image_id", "split", "group_id"])
@@ -190,8 +180,7 @@ def listed_files(
     if not files.loc[usable, "image_id"].isin(grouped.index).all():
         raise BrainmriError(f"{groups} lacks images of {inventory}: run the stage audit again.")
     files["group_id"] = files["image_id"].map(grouped["group_id"])
-    broken = files["status"] + files["reason"].map(lambda reason: f": {reason}" if reason else "")
-    files["reason"] = broken.astype(object).where(~usable, None)
+    files["reason"] = unusable(files).astype(object).where(~usable, None)
 
     def leave_out(where: pd.Series, reason: str) -> None:
         files.loc[files["reason"].isna() & where.to_numpy(bool, na_value=False), "reason"] = reason

@@ -8,8 +8,8 @@ import pandas as pd
 
 from brainmri.artefacts import file_digest, read_parquet, write_json, write_parquet
 from brainmri.errors import BrainmriError
-from brainmri.evaluation.calibration import fit_referral, fit_temperature
-from brainmri.evaluation.model_inputs import images_for
+from brainmri.evaluation.calibration import check_wished_error, fit_referral, fit_temperature
+from brainmri.evaluation.model_inputs import check_manifest, images_for
 from brainmri.evaluation.predictions import PARTS, predictions_schema
 from brainmri.evaluation.probabilities import softmax
 from brainmri.models.device import resolve_device
@@ -60,16 +60,11 @@ def predict_split(
     BrainmriError
         If there is no test image, or manifest, images and model do not belong together.
     """
-    if not 0 <= wished_error < 1:
-        raise BrainmriError(f"wished_error is {wished_error}: must be at least 0 and under 1.")
+    check_wished_error(wished_error)
     place = resolve_device(device, threads)
     network, document = load_model(model, metadata)
     class_names = document["classes"]
-    if document.get("manifest_sha256") not in (None, file_digest(manifest)):
-        raise BrainmriError(
-            f"{model} was trained on another manifest than {manifest}, so that test images may be among its "
-            "training images. Run train again."
-        )
+    check_manifest(manifest, document, model)
     packed = images_for(model, document, images)
     rows = judged_rows(manifest, class_names, len(packed))
     logits = logits_of(network, packed, rows["row"].to_numpy(dtype=np.int64), place)

@@ -27,12 +27,15 @@ class Predictions:
         As the model gives them, not calibrated.
     group_id : (N,) array of str
         The name of each image's group.
+    image_id : (N,) array of str
+        The images.
     """
 
     truth: np.ndarray
     predicted: np.ndarray
     logits: np.ndarray
     group_id: np.ndarray
+    image_id: np.ndarray
 
 
 def predictions_schema(class_names: list[str]) -> pa.Schema:
@@ -74,7 +77,7 @@ def read_predictions(path: Path) -> tuple[list[str], dict[str, Predictions]]:
     table = read_parquet(path)
     class_names = [name.removeprefix("logit_") for name in table.columns if name.startswith("logit_")]
     advice = "Run predict_split again."
-    missing = {"split", "group_id", "label"} - set(table.columns)
+    missing = {"image_id", "split", "group_id", "label"} - set(table.columns)
     if missing or not class_names:
         raise BrainmriError(f"{path} lacks {', '.join(sorted(missing)) or 'logits'}. {advice}")
     indices = pd.Index(class_names).get_indexer(table["label"])
@@ -86,9 +89,10 @@ def read_predictions(path: Path) -> tuple[list[str], dict[str, Predictions]]:
         raise BrainmriError(f"{path} has logits that are no finite numbers. {advice}")
     if table["group_id"].isna().any():
         raise BrainmriError(f"{path} has an image without group_id. {advice}")
-    group_id, split = table["group_id"].to_numpy(dtype=str), table["split"]
+    group_id, image_id = (table[name].to_numpy(dtype=str) for name in ("group_id", "image_id"))
     parts = {}
     for name in PARTS:
-        rows = (split == name).to_numpy()
-        parts[name] = Predictions(indices[rows], logits[rows].argmax(axis=1), logits[rows], group_id[rows])
+        rows = (table["split"] == name).to_numpy()
+        own = logits[rows]
+        parts[name] = Predictions(indices[rows], own.argmax(axis=1), own, group_id[rows], image_id[rows])
     return class_names, parts

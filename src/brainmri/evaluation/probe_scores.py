@@ -3,13 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from brainmri.evaluation.bootstrap import Grouping, grouping_of, metric_interval
+from brainmri.evaluation.bootstrap import grouping_of, groups_behind, metric_interval, of_each_class
 from brainmri.evaluation.differences import (
     DIFFERENCES,
     correlations,
     difference_interval,
     group_counts,
-    groups_behind,
     resampled_together,
 )
 from brainmri.evaluation.entries import entry, number
@@ -43,6 +42,7 @@ def judged_probes(
     control = tables[CONTROL]
     group_id, truth = control["group_id"].to_numpy(str), index.get_indexer(control["label"])
     grouping = grouping_of(group_id, truth, classes)
+    groups = groups_behind(of_each_class(truth), grouping)
     targets = [index.get_indexer(own["target"]) for own in tables.values()]
     predicted = [index.get_indexer(own["predicted"]) for own in tables.values()]
     counts = [
@@ -77,8 +77,7 @@ def judged_probes(
                     values[name][compared],
                     [limits[name][own] for own in compared],
                     spread[name][:, compared],
-                    [truth == own for own in np.unique(truth)],
-                    grouping,
+                    groups,
                 )
                 for name in DIFFERENCES
             }
@@ -95,8 +94,7 @@ def difference_entry(
     values: np.ndarray,
     limits: list[tuple[float, float]],
     resampled: np.ndarray,
-    kinds: list[np.ndarray],
-    grouping: Grouping,
+    groups: float,
 ) -> dict[str, float | None]:
     """Return the difference of two contenders with its interval.
 
@@ -108,16 +106,14 @@ def difference_entry(
         Low and high of each.
     resampled : (R, 2) float array
         Both in the same resamples.
-    kinds : list of (N,) bool arrays
-        The images of each class.
-    grouping
-        The images' groups.
+    groups
+        How many groups stand behind them.
     """
     interval = difference_interval(
         (values[0], values[1]),
         (np.array(limits[0]), np.array(limits[1])),
         (resampled[:, 0], resampled[:, 1]),
         correlations(resampled)[0, 1],
-        groups_behind(kinds, grouping),
+        groups,
     )
     return entry(values[0] - values[1], interval)

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.errors import BrainmriError
+from brainmri.evaluation.bootstrap import check_resamples
 from brainmri.evaluation.evaluate import METHOD
 from brainmri.evaluation.probe_scores import judged_probes
 from brainmri.evaluation.probe_training import ProbeTraining, shortened, trained_probes, work_folder
@@ -103,8 +104,7 @@ def probes(
     BrainmriError
         If the inputs do not fit each other or the recipe, there is no test image, or an end was asked for.
     """
-    if resamples < 100:
-        raise BrainmriError(f"resamples is {resamples}: must be at least 100 (2000 is a good number).")
+    check_resamples(resamples)
     if epochs < 1:
         raise BrainmriError(f"epochs is {epochs}; allowed: 1 or more.")
     if seed < 0:

@@ -13,7 +13,7 @@ from brainmri.artefacts import read_parquet
 from brainmri.audit.groups import group_ids
 from brainmri.errors import BrainmriError
 
-LEARNT = ("train", "val")
+LEARNT_PARTS = ("train", "val")
 
 
 def pairs_between(path: Path, dataset: str, other: str) -> pd.DataFrame:
@@ -76,7 +76,7 @@ def relatives(manifest: pd.DataFrame, groups: pd.DataFrame, pairs: pd.DataFrame)
     ]
     family = pd.Series(group_ids(nodes.to_series(index=range(len(nodes))), links), index=nodes)
     own_family, foreign_family = family.reindex(own_nodes), family.reindex(foreign_nodes).to_numpy()
-    learnt = own_family[own["split"].isin(LEARNT).to_numpy()]
+    learnt = own_family[own["split"].isin(LEARNT_PARTS).to_numpy()]
     return pd.DataFrame(
         {"learnt": np.isin(foreign_family, learnt), "shared": np.isin(foreign_family, own_family)},
         index=foreign.index,

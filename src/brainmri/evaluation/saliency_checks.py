@@ -17,7 +17,6 @@ from scipy.stats import rankdata
 STEPS = 10  # of the deletion and insertion curves
 BLUR = 1 / 16  # standard deviation of the blurred baseline, as a share of the image's side
 BRIDGED = 1 / 12  # gaps in the head's outline that are closed, as a share of the image's side
-BORDER = 0.1  # width of the border on each side, as a share of the image's side
 
 
 def similarity(one: np.ndarray, other: np.ndarray) -> float:
@@ -95,14 +94,6 @@ def mass_share(values: np.ndarray, mask: np.ndarray) -> float:
     positive = np.clip(values, 0, None).astype(np.float64)
     total = positive.sum()
     return float(positive[mask].sum() / total) if total > 0 else float("nan")
-
-
-def border_mask(size: int) -> np.ndarray:
-    """Return where the outer tenth of an image's width and height is, on each side."""
-    width = max(1, round(BORDER * size))
-    mask = np.ones((size, size), bool)
-    mask[width:-width, width:-width] = False
-    return mask
 
 
 def head_mask(image: np.ndarray, threshold: int) -> np.ndarray:

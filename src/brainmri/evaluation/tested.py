@@ -75,13 +75,8 @@ def read_tested(metrics: list[Path], predictions: list[Path], baselines: list[Pa
     BrainmriError
         If the files do not belong together.
     """
-    if len(predictions) != len(metrics):
-        raise BrainmriError(
-            f"{len(metrics)} metrics.json and {len(predictions)} predictions.parquet are given: name both of "
-            "each training, in the same order."
-        )
     tables, identities = {}, {}
-    for path, measured in zip(predictions, metrics, strict=True):
+    for measured, path in both_of_each(metrics, predictions):
         document = read_json(measured)
         identity = document["identity"]
         place = identity["dataset"], identity["split"]
@@ -97,19 +92,22 @@ def read_tested(metrics: list[Path], predictions: list[Path], baselines: list[Pa
     return [joined(identities[place], own, beside.get(place)) for place, own in sorted(tables.items())]
 
 
+def both_of_each(metrics: list[Path], predictions: list[Path]) -> list[tuple[Path, Path]]:
+    """Return the metrics.json and predictions.parquet of each training, or raise where one is missing."""
+    if len(predictions) != len(metrics):
+        raise BrainmriError(
+            f"{len(metrics)} metrics.json and {len(predictions)} predictions.parquet are given: name both of "
+            "each training, in the same order."
+        )
+    return list(zip(metrics, predictions, strict=True))
+
+
 def test_table(path: Path) -> pd.DataFrame:
     """Return image, group, truth and predicted class of the test part; the classes in its attributes."""
     class_names, parts = read_predictions(path)
-    rows = read_parquet(path, ["image_id", "split"])
     part = parts["test"]
-    table = pd.DataFrame(
-        {
-            "image_id": rows.loc[rows["split"] == "test", "image_id"].to_numpy(),
-            "group_id": part.group_id,
-            "truth": part.truth,
-            "predicted": part.predicted,
-        }
-    ).sort_values("image_id", ignore_index=True)
+    columns = {name: getattr(part, name) for name in ("image_id", "group_id", "truth", "predicted")}
+    table = pd.DataFrame(columns).sort_values("image_id", ignore_index=True)
     table.attrs["class_names"] = class_names
     return table
 

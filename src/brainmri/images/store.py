@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from brainmri.artefacts import file_digest, sources_of
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, first_line
 
 # A larger array is not read whole only to be looked at: seconds where a stage needs a few of its images.
 HASHED_BYTES = 1 << 30
@@ -70,8 +70,7 @@ def open_images(path: Path) -> np.ndarray:
     except FileNotFoundError:
         raise BrainmriError(f"{path} does not exist: run the stage crop first.") from None
     except UNREADABLE as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
-        raise BrainmriError(f"{path} is no whole NumPy array ({reason}). {advice}") from error
+        raise BrainmriError(f"{path} is no whole NumPy array ({first_line(error)}). {advice}") from error
     if not isinstance(images, np.memmap):
         raise BrainmriError(f"{path} is an archive of arrays, not one array. {advice}")
     if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1] != images.shape[2]:

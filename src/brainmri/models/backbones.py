@@ -5,7 +5,7 @@ import torch
 from timm.data import resolve_data_config
 from torch import nn
 
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, first_line
 from brainmri.models.settings import Design
 
 
@@ -61,11 +61,6 @@ def download_failed(design: Design, error: Exception) -> BrainmriError:
         f"timm could not get the weights of {design.architecture} ({first_line(error)}). Where there is no "
         f"network, put them at {{weights_dir}}/{design.architecture}.safetensors, or set pretrained: false."
     )
-
-
-def first_line(error: Exception) -> str:
-    """Return what an exception says, shortened to its first line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def gray_normalisation(body: nn.Module) -> tuple[float, float, str]:

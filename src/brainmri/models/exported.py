@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, first_line
 from brainmri.models.classifier import Classifier
 
 # What torch's exporter writes without conversion; onnxruntime reads it since 1.14.
@@ -82,8 +82,7 @@ def traced(classifier: Classifier, image_size: int, temperature: float) -> Expor
 
 def export_failed(what: str, error: Exception) -> BrainmriError:
     """Return the error for an architecture that an exporter refuses."""
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-    return BrainmriError(f"{what} cannot take this model ({reason}): leave that format out.")
+    return BrainmriError(f"{what} cannot take this model ({first_line(error)}): leave that format out.")
 
 
 def write_onnx(program: ExportedProgram, path: Path, description: dict) -> None:

@@ -6,7 +6,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, first_line
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -36,8 +36,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     # On damaged pickles torch's own reader raises nearly anything, from IndexError to AssertionError.
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise BrainmriError(f"{path} is no readable weights file ({reason}): fetch it again.") from error
+        raise BrainmriError(
+            f"{path} is no readable weights file ({first_line(error)}): fetch it again."
+        ) from error
     for wrapper in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]

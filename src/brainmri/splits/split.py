@@ -12,6 +12,7 @@ from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.store import stored_rows
 from brainmri.splits.protocols import PROTOCOLS
+from brainmri.splits.reasons import CONFLICT, NO_LABEL, unusable
 from brainmri.splits.settings import SplitSettings
 from brainmri.splits.summary import split_summary
 
@@ -90,11 +91,11 @@ def candidates(
                 "one alone: pool some with source: {datasets: [...]}, or use another protocol."
             )
         files["dataset"] = read_parquet(inventory, ["dataset"])["dataset"]
-    grouped = read_parquet(groups, ["image_id", "group_id", "label_conflict"])
+    grouped = read_parquet(groups, ["image_id", "group_id", "label_conflict"], unique="image_id")
     files = files.sort_values("image_id", ignore_index=True)
     not_ok = files["status"] != "ok"
     files["row"] = pd.Series(stored_rows(files)["row"].to_numpy(), index=files.index[~not_ok], dtype="Int64")
-    place = places_of(files["image_id"], grouped["image_id"], groups)
+    place = pd.Index(grouped["image_id"]).get_indexer(files["image_id"])
     for column in ("group_id", "label_conflict"):
         files[column] = grouped[column].take(place).set_axis(files.index).where(place >= 0)
     # A set without a class (orvile has no healthy heads) counts its labels without a gap.
@@ -103,9 +104,8 @@ def candidates(
     files["label_index"] = files["label"].map(index_of).astype("Int64")
 
     why_not = pd.Series(None, index=files.index, dtype=object)
-    broken = files[not_ok]
-    why_not[not_ok] = broken["status"] + broken["reason"].map(lambda reason: f": {reason}" if reason else "")
-    why_not[why_not.isna() & files["label"].isna()] = "no label"
+    why_not[not_ok] = unusable(files[not_ok])
+    why_not[why_not.isna() & files["label"].isna()] = NO_LABEL
     why_not[why_not.isna() & files["label_index"].isna()] = "the label is none of the study's classes"
     if settings.source_split is not None:
         is_wished = files["source_split"] == settings.source_split
@@ -117,23 +117,7 @@ def candidates(
         why_not[why_not.isna() & ~is_wished] = f"only the source's {settings.source_split} part is drawn from"
     if settings.conflicts == "exclude":
         in_conflict = files["label_conflict"].eq(True).fillna(False).astype(bool)
-        why_not[why_not.isna() & in_conflict] = "label conflict: a copy of it carries another label"
+        why_not[why_not.isna() & in_conflict] = CONFLICT
     files["reason"] = why_not
     files["split"] = pd.Series(np.where(why_not.notna(), "excluded", None), dtype=object)
     return files
-
-
-def places_of(image_ids: pd.Series, listed: pd.Series, file: Path) -> np.ndarray:
-    """Return the row of each image in a table that lists images, -1 where it does not.
-
-    Raises
-    ------
-    BrainmriError
-        If an image is listed twice.
-    """
-    index = pd.Index(listed)
-    if not index.is_unique:
-        raise BrainmriError(
-            f"{file} lists '{index[index.duplicated()][0]}' twice: run the stage audit again."
-        )
-    return index.get_indexer(image_ids)

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from brainmri.artefacts import digest_of, read_json, write_json
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, first_line
 from brainmri.models.classifier import Classifier
 from brainmri.models.device import device_name, processor_name
 from brainmri.training.arithmetic import Arithmetic, allowed
@@ -117,9 +117,8 @@ def raced(
     except RuntimeError as error:
         if "deterministic" in str(error):  # `conduct.deterministic` says what to do
             raise
-        words = str(error).strip().splitlines()[:1] or [type(error).__name__]
         names = ", ".join(map(str, candidates))
-        raise BrainmriError(f"None of {names} runs on {device_name(device)}: {words[0]}") from error
+        raise BrainmriError(f"None of {names} runs on {device_name(device)}: {first_line(error)}") from error
 
 
 def mark(
