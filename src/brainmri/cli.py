@@ -175,7 +175,7 @@ def call(name: str, function, arguments: list[str]) -> int:
 
 
 def parser_of(name: str, function):
-    """Return the parser of a sub-command: options as the arguments of its function, their help its docstring."""
+    """Return the parser of a sub-command: options as the arguments of its function, help as its docstring."""
     from docstring_parser import parse
     from jsonargparse import ArgumentParser
 

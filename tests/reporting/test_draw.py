@@ -55,7 +55,15 @@ def test_a_packed_array_of_another_inventory_is_refused(study, tmp_path):
 
 def test_a_missing_original_is_named(study, tmp_path):
     shutil.copytree(study.data_folder("phantom") / "raw" / "Testing", tmp_path / "raw" / "Testing")
-    with pytest.raises(BrainmriError, match=r"Cannot read .*Training.*fetch"):
+    with pytest.raises(BrainmriError, match=r"Training.*cannot be read.*fetch"):
+        draw_dataset(**arguments(study, tmp_path) | {"raw": tmp_path / "raw"})
+
+
+def test_a_damaged_original_is_named(study, tmp_path):
+    shutil.copytree(study.data_folder("phantom") / "raw", tmp_path / "raw")
+    for path in (tmp_path / "raw").rglob("*.png"):
+        path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(BrainmriError, match=r"raw/T.*\.png cannot be used"):
         draw_dataset(**arguments(study, tmp_path) | {"raw": tmp_path / "raw"})
 
 

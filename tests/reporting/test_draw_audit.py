@@ -20,7 +20,7 @@ from brainmri.reporting.copy_pairs import (
     weakest_pairs,
 )
 from brainmri.reporting.copy_sheets import groups_figure, pairs_figure
-from brainmri.reporting.copy_words import shortened, transform_words
+from brainmri.reporting.copy_words import transform_words
 from brainmri.reporting.draw_audit import draw_audit
 from brainmri.reporting.overlay import FULL_DIFFERENCE, brought_onto, difference
 from brainmri.reporting.style import figure_style
@@ -149,13 +149,6 @@ def test_transforms_are_told_in_words():
     words = transform_words("turn90 rotate=-7.3 zoom=1.05x0.97 shift=3.1,-2.0")
     assert transform_words("rotate=-0.0 zoom=1.000x0.999 shift=0.3,-0.4") == ""
     assert words == "turned by 90°, rotated by −7.3°, zoomed 1.05 × 0.97, shifted by 3, −2 px"
-
-
-def test_a_long_file_name_keeps_its_end():
-    name = "Testing/" + "x" * 80 + "/image(12).jpg"
-    assert len(shortened(name)) == 52
-    assert shortened(name).endswith("/image(12).jpg")
-    assert shortened("short.jpg") == "short.jpg"
 
 
 def test_a_pair_is_told_with_files_labels_kind_and_similarity():

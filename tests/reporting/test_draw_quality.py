@@ -12,7 +12,7 @@ from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.inventory import inventory
 from brainmri.images.salvage import salvaged
-from brainmri.reporting.draw_quality import draw_quality, odd_files, quality_figure, shortened, tiles_of
+from brainmri.reporting.draw_quality import draw_quality, odd_files, quality_figure, tiles_of
 from brainmri.reporting.style import figure_style
 from brainmri.sources.checksum import checksum
 
@@ -111,10 +111,3 @@ def test_what_is_too_large_for_a_thumbnail_is_not_decoded():
     data = bytearray(encoded("png"))
     data[16:24] = (9000).to_bytes(4, "big") * 2
     assert salvaged(bytes(data)) is None
-
-
-def test_long_names_keep_their_ends():
-    name = shortened("a_very_long_name_of_a_file_0001.jpg")
-    assert name.startswith("a_very")
-    assert name.endswith("0001.jpg")
-    assert len(name) == 19

@@ -179,7 +179,7 @@ def test_another_layout_of_the_same_document_is_no_fault(copied, changing):
     assert Integrity().faults(copied) == {}
 
 
-def test_what_an_earlier_version_wrote_is_told_and_not_refused(copied, changing):
+def test_what_another_tool_wrote_is_told_and_not_refused(copied, changing):
     document, table = changing("audit.json"), changing("history.parquet")
     document.write_text(json.dumps(read_json(document)))
     whole = pq.read_table(table)
@@ -187,7 +187,7 @@ def test_what_an_earlier_version_wrote_is_told_and_not_refused(copied, changing)
     output = copied.folder / "report" / "old.html"
     report(copied, output)
     page = output.read_text(encoding="utf-8")
-    assert "Written by an earlier version" in page
+    assert "Written by another tool" in page
     assert "audit.json" in page
 
 

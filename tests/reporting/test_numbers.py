@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainmri.reporting.numbers import duration, flattened, measured, over_seeds, points, seed_spread
+from brainmri.reporting.numbers import (
+    duration,
+    flattened,
+    in_points,
+    mean_over_seeds,
+    measured,
+    points,
+    seed_spread,
+    span,
+)
 
 SHARE = st.floats(0, 1)
 
@@ -36,7 +45,7 @@ def test_a_negative_correlation_has_no_bar_on_a_scale_from_0():
 
 def test_seeds_are_averaged_and_their_spread_is_no_part_of_the_interval():
     entries = [{"value": 0.8, "low": 0.7, "high": 0.9}, {"value": 0.9, "low": 0.75, "high": 0.95}]
-    together = over_seeds([*entries, {"value": None}])
+    together = mean_over_seeds([*entries, {"value": None}])
     assert together == pytest.approx({"value": 0.85, "low": 0.725, "high": 0.925})
     assert seed_spread("accuracy", entries) == "2 seeds: 80.0–90.0, SD 7.1"
     assert seed_spread("mcc", entries) == "2 seeds: 0.800–0.900, SD 0.071"
@@ -44,7 +53,7 @@ def test_seeds_are_averaged_and_their_spread_is_no_part_of_the_interval():
 
 
 def test_no_seed_gives_no_value():
-    assert over_seeds([])["value"] is None
+    assert mean_over_seeds([])["value"] is None
 
 
 @pytest.mark.parametrize(
@@ -57,6 +66,16 @@ def test_durations_are_said_as_people_say_them(seconds, text):
 def test_differences_keep_their_sign():
     assert points(0.031) == "+3.1 points"
     assert points(-0.031) == "−3.1 points"
+    assert points(-0.0002) == "+0.0 points"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0421, "4.2"), (-0.012, "−1.2"), (-0.0001, "0.0"), (0.0, "0.0")]
+)
+def test_points_have_a_true_minus_and_zero_has_none(value, text):
+    assert in_points(value) == text
+    assert span(value, value) == f"{text} to {text}"
+    assert span(value, float("nan")) == span(None, value) == ""
 
 
 def test_a_nested_document_becomes_dotted_keys_without_its_empty_entries():

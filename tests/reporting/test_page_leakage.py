@@ -1,8 +1,6 @@
 """How much of a number was leakage, in words and numbers."""
 
-import pytest
-
-from brainmri.reporting.page_leakage import first_of_each_protocol, in_points, leakage_row, sentence, span
+from brainmri.reporting.page_leakage import first_of_each_protocol, leakage_row, sentence
 
 
 def row_of(difference=0.042, low=0.029, high=0.056, seeds=1, absent="", free="grouped") -> dict:
@@ -66,14 +64,6 @@ def test_a_row_has_both_numbers_with_intervals_and_says_when_it_is_sure():
     assert (accuracy["difference"], accuracy["range"], accuracy["certain"]) == ("+4.2", "2.9 to 5.6", True)
     assert not leakage_row(row_of(low=-0.01))["metrics"][0]["certain"]
     assert row["shared"] == "280 images and 120 groups in both"
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.0421, "4.2"), (-0.012, "−1.2"), (-0.0001, "0.0"), (0.0, "0.0")]
-)
-def test_points_have_a_true_minus_and_zero_has_none(value, text):
-    assert in_points(value) == text
-    assert span(value, float("nan")) == ""
 
 
 def test_the_page_tells_it_in_the_summary_and_under_comparison(page):

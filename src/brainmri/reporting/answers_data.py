@@ -1,7 +1,7 @@
 """Answers to checklists about data, splits and what leaks."""
 
 from brainmri.reporting.numbers import flattened
-from brainmri.reporting.words import joined
+from brainmri.reporting.words import joined, place
 from brainmri.study import Study
 
 
@@ -140,11 +140,6 @@ def quality_words(dataset: dict) -> str:
     """Return what was found odd in a data set's files."""
     odd = ", ".join(f"{row['count']} {row['kind']}" for row in dataset["quality"]["rows"])
     return f"{dataset['name']}: every file was opened and checked; {odd or 'none is odd'}"
-
-
-def place(split: dict) -> str:
-    """Return how a split is named."""
-    return f"{split['dataset']}, {split['name']}"
 
 
 def split_words(split: dict) -> str:

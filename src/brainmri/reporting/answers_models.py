@@ -1,9 +1,10 @@
 """Answers to checklists about models, their training and their numbers."""
 
+from brainmri.mapping import is_number
 from brainmri.reporting.answers_data import answer, listed
-from brainmri.reporting.model_numbers import is_entry
-from brainmri.reporting.numbers import UNKNOWN, is_number, metric_title, percent
-from brainmri.reporting.words import joined
+from brainmri.reporting.model_numbers import metric_names
+from brainmri.reporting.numbers import UNKNOWN, metric_title, percent
+from brainmri.reporting.words import initial_weights, joined, versions
 from brainmri.study import Study
 
 TOLD_OF_RECIPE = (
@@ -75,9 +76,7 @@ def training_answers(
 ) -> dict[str, dict | None]:
     """Return what is known of how models were built, trained, chosen and judged."""
     intervals = first[0]["intervals"] if first else {}
-    names = (
-        [metric_title(name) for name, entry in first[0]["test"].items() if is_entry(entry)] if first else []
-    )
+    names = ", ".join(map(metric_title, metric_names(first[0]))) if first else ""
     seeds = ", ".join(map(str, study.seeds))
     return {
         "model": answer(
@@ -92,7 +91,7 @@ def training_answers(
             *described,
         ),
         "versions": answer(listed(sorted({versions(run) for run in runs})), *described),
-        "initial": answer(listed([initial(run) for run in first]), *described),
+        "initial": answer(listed([f"{run['model']}: {initial_weights(run)}" for run in first]), *described),
         "training": answer(
             listed([f"{run['model']}: {joined(told_of_recipe(run))}" for run in first])
             + f" {len(runs)} models were trained, with the seeds {seeds}.",
@@ -104,7 +103,7 @@ def training_answers(
             *described,
         ),
         "metrics": answer(
-            f"{', '.join(names)}; calibration error and reliability before and after the temperature, "
+            f"{names}; calibration error and reliability before and after the temperature, "
             "selective prediction, and the curves of ROC, precision and recall, risk and coverage, and net "
             "benefit.",
             *measured,
@@ -162,22 +161,6 @@ def explained(runs: list[dict]) -> dict | None:
 def architectures(runs: list[dict]) -> list[str]:
     """Return the architectures of some trainings, each once."""
     return list(dict.fromkeys(str(run["metadata"].get("architecture", UNKNOWN)) for run in runs))
-
-
-def versions(run: dict) -> str:
-    """Return the versions that a model was trained with."""
-    told = [("brainmri", str(run["metadata"].get("brainmri_version", UNKNOWN)))]
-    return joined([*told, *(run["metadata"].get("versions") or {}).items()])
-
-
-def initial(run: dict) -> str:
-    """Return from which parameters a training began."""
-    digest = run["metadata"].get("initial_weights_sha256")
-    if digest:
-        return f"{run['model']}: weights with SHA-256 {digest}"
-    if dict(run["recipe"]).get("pretrained", "no") == "no":
-        return f"{run['model']}: random numbers drawn with the seed"
-    return f"{run['model']}: pretrained weights, whose digest is not recorded"
 
 
 def weights(run: dict) -> str:

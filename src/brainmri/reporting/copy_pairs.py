@@ -5,6 +5,7 @@ import pandas as pd
 
 from brainmri.audit.copies import EXACT_KINDS, NEIGHBOUR
 from brainmri.reporting.copy_words import KIND_TITLES
+from brainmri.reporting.style import evenly
 
 
 def described(pairs: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
@@ -75,5 +76,4 @@ def neighbour_pairs(pairs: pd.DataFrame, count: int) -> pd.DataFrame:
     """Return pairs of neighbouring slices, the surest and the least sure and what lies between."""
     found = pairs[pairs["kind"] == NEIGHBOUR].sort_values("similarity", ascending=False, kind="stable")
     found = one_of_each_group(found)
-    places = np.unique(np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int))
-    return found.iloc[places]
+    return found.iloc[evenly(len(found), count)]

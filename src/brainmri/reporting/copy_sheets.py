@@ -6,9 +6,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from brainmri.reporting.copy_pairs import labels_differ
-from brainmri.reporting.copy_words import kind_title, shortened, transform_words
+from brainmri.reporting.copy_words import kind_title, transform_words
 from brainmri.reporting.overlay import FULL_DIFFERENCE, brought_onto, difference
-from brainmri.reporting.style import INK, MUTED, OKABE_ITO, add_title, class_title, new_figure
+from brainmri.reporting.style import (
+    INK,
+    MUTED,
+    OKABE_ITO,
+    add_title,
+    blank_axes,
+    class_title,
+    evenly,
+    new_figure,
+    shortened,
+)
 
 PAIRS = 5
 GROUPS, MEMBERS = 6, 8
@@ -21,6 +31,7 @@ LINE, PICTURE, MEMBER = 0.155, 1.12, 0.56
 # Where words start, as a share of the width; and how far from a square a picture may be drawn.
 MARGIN = 0.012
 SIDEWAYS = (0.5, 2.0)
+LETTERS = 52  # of a file's name
 
 
 def pairs_figure(title: str, pairs: pd.DataFrame, images: np.ndarray, none: str) -> Figure:
@@ -77,8 +88,8 @@ def pair_lines(number: int, pair: pd.Series) -> list[tuple[str, dict]]:
         "fontweight": "bold" if differs else "normal",
     }
     for place, side in (("left", "a"), ("right", "b")):
-        words = f"{place}: {shortened(pair[f'image_id_{side}'])} ({class_title(pair[f'label_{side}'])})"
-        lines.append((words, look))
+        name = shortened(pair[f"image_id_{side}"], LETTERS, LETTERS // 3)
+        lines.append((f"{place}: {name} ({class_title(pair[f'label_{side}'])})", look))
     return lines
 
 
@@ -132,7 +143,7 @@ def groups_figure(title: str, groups: list[pd.DataFrame], images: np.ndarray, no
     grid = figure.add_gridspec(2 * len(groups), MEMBERS, height_ratios=heights)
     for number, members in enumerate(groups):
         write_lines(blank_axes(figure.add_subplot(grid[2 * number, :])), lines[number])
-        shown = np.unique(np.linspace(0, len(members) - 1, min(MEMBERS, len(members))).round().astype(int))
+        shown = evenly(len(members), MEMBERS)
         for column in range(MEMBERS):
             tile = blank_axes(figure.add_subplot(grid[2 * number + 1, column]))
             if column < len(shown):
@@ -185,13 +196,6 @@ def show(axes, image: np.ndarray, shape: float, frame: str | None = None, colour
     axes.imshow(image, cmap=colours, vmin=0, vmax=top, interpolation="antialiased", aspect=shape)
     if frame:
         axes.spines[:].set(visible=True, color=frame, linewidth=1.8)
-
-
-def blank_axes(axes):
-    """Take ticks and frame away, and return the axes."""
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
-    return axes
 
 
 def frame_patches(parts: list) -> list[Patch]:

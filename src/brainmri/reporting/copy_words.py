@@ -62,9 +62,3 @@ def transform_words(transform: str | None) -> str:
         else:
             words.append(TURN_TITLES.get(part, part))
     return ", ".join(word for word in words if word).replace("-", "−")
-
-
-def shortened(name: str, length: int = 52) -> str:
-    """Return a file name of at most `length` letters, its middle left out where it is longer."""
-    head = length // 3
-    return name if len(name) <= length else f"{name[:head]}…{name[head + 1 - length :]}"

@@ -80,7 +80,7 @@ def composition(dataset: dict, audit: dict, overlaps: list[dict]) -> dict:
         [row["kind"], "yes" if row["used"] else "no", row["reason"] or UNKNOWN, str(row["count"])]
         for row in dataset["quality"]["rows"]
     ]
-    pairs = [[row["title"], number(row.get("within")), number(row.get("across"))] for row in audit["pairs"]]
+    pairs = [[row["title"], str(row["within"]), str(row["across"])] for row in audit["pairs"]]
     shared = [row for row in overlaps if row["name"] == dataset["name"]]
     conflicts = audit["label_conflicts"]
     return section(
@@ -125,11 +125,6 @@ def composition(dataset: dict, audit: dict, overlaps: list[dict]) -> dict:
         question("Who set the labels, from what (histology, a report, the picture), and how sure are they?"),
         question("Could a person be recognised, from a face, a name burnt into the picture, or an id?"),
     )
-
-
-def number(count) -> str:
-    """Return a count, or a dash where there is none."""
-    return UNKNOWN if count is None else str(count)
 
 
 def collection(record: dict, dataset: dict) -> dict:

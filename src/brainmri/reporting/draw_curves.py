@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from brainmri.artefacts import read_json, read_parquet
 from brainmri.errors import BrainmriError
-from brainmri.reporting.numbers import decimal, is_number, percent
+from brainmri.mapping import is_number
+from brainmri.reporting.numbers import decimal, percent
 from brainmri.reporting.style import (
     MUTED,
     OKABE_ITO,
@@ -20,6 +21,7 @@ from brainmri.reporting.style import (
     new_figure,
     save_figure,
 )
+from brainmri.reporting.words import value
 
 # Beside its colour each class has its own dashes, for print in gray.
 DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
@@ -45,8 +47,12 @@ def draw_curves(
 
     Parameters
     ----------
-    dataset, split, model
-        The run's names, for the titles.
+    dataset
+        The run's data set, for the titles.
+    split
+        Its split, for the titles.
+    model
+        Its model, for the titles.
     seed
         The run's seed, for the titles.
     curves
@@ -125,14 +131,13 @@ def class_figure(title: str, name: str, rows: pd.DataFrame, test: dict) -> Figur
         own = rows[rows["label"] == label]
         if own.empty:
             continue
-        entry, colour = entries.get(metric) or {}, class_colour(index)
-        told = f"{class_title(label)}: {interval(entry)}"
+        colour, told = class_colour(index), f"{class_title(label)}: {value(metric, entries.get(metric))}"
         x, y = 100 * own["x"], 100 * own["y"]
         if name == "roc":
             x, y = np.r_[0, x], np.r_[0, y]
         axes.plot(x, y, color=colour, linestyle=DASHES[index % len(DASHES)], label=told)
         band(axes, own, colour)
-    legend(figure, axes, f"{short}, 95 % interval over groups", columns=1)
+    legend(figure, axes, f"{short}, 95 % interval over groups")
     return figure
 
 
@@ -163,7 +168,7 @@ def reliability_figure(title: str, name: str, rows: pd.DataFrame, test: dict) ->
         )
     floor = max(0.0, min(100 * rows["x"].min(), 100 * rows["low"].min()) - 3)
     axes.set(xlim=(floor, 101), ylim=(floor, 101))
-    legend(figure, axes, "bars: 95 % intervals over groups", columns=1)
+    legend(figure, axes, "bars: 95 % intervals over groups")
     return figure
 
 
@@ -176,7 +181,8 @@ def risk_figure(title: str, name: str, rows: pd.DataFrame, test: dict) -> Figure
         "errors among those kept (%)",
         equal=False,
     )
-    axes.plot(100 * rows["x"], 100 * rows["y"], color=BLUE, label=f"errors; area {interval(test['aurc'])}")
+    area = value("aurc", test["aurc"])
+    axes.plot(100 * rows["x"], 100 * rows["y"], color=BLUE, label=f"errors; area {area}")
     # Of the first few images nothing can be said: their band would hide the rest.
     band(axes, rows, BLUE)
     wished, coverage, confidence = (referral.get(key) for key in ("wished_error", "coverage", "confidence"))
@@ -191,7 +197,7 @@ def risk_figure(title: str, name: str, rows: pd.DataFrame, test: dict) -> Figure
         axes.plot([100 * coverage], [100 * at], "D", color=ORANGE, markersize=6, label=told)
     settled = rows[rows["x"] >= 0.2]
     axes.set(xlim=(0, 101), ylim=(0, max(5.0, 110 * settled["high"].max(), 120 * (wished or 0))))
-    legend(figure, axes, "band: 95 % intervals over groups", columns=1)
+    legend(figure, axes, "band: 95 % intervals over groups")
     return figure
 
 
@@ -219,7 +225,7 @@ def decision_figure(title: str, name: str, rows: pd.DataFrame, test: dict) -> Fi
     band(axes, model, BLUE)
     top = 100 * float(np.nanmax(model[["y", "high"]].to_numpy()))
     axes.set(xlim=(0, 100), ylim=(-0.12 * top, 1.08 * top))
-    legend(figure, axes, "band: 95 % intervals over groups", columns=1)
+    legend(figure, axes, "band: 95 % intervals over groups")
     return figure
 
 
@@ -243,21 +249,13 @@ def band(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
     )
 
 
-def interval(entry: dict) -> str:
-    """Return a metric with its interval."""
-    value, low, high = (entry.get(key) for key in ("value", "low", "high"))
-    limits = f" ({decimal(low)}–{decimal(high)})" if is_number(low) and is_number(high) else ""
-    return f"{decimal(value)}{limits}"
-
-
-def legend(figure: Figure, axes: Axes, title: str, columns: int) -> None:
+def legend(figure: Figure, axes: Axes, title: str) -> None:
     """Put the legend under the axes, where it hides no curve."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(
         handles,
         labels,
         loc="outside lower left",
-        ncols=columns,
         title=title,
         alignment="left",
         title_fontsize=9,

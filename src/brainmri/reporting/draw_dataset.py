@@ -9,12 +9,13 @@ from matplotlib.patches import Rectangle
 
 from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
-from brainmri.images.decode import decode_gray
+from brainmri.images.crop import read_gray
 from brainmri.images.store import open_images
 from brainmri.labels import CLASS_NAMES
 from brainmri.reporting.style import (
     OKABE_ITO,
     add_title,
+    blank_axes,
     class_title,
     figure_style,
     new_figure,
@@ -103,12 +104,6 @@ def chosen_of_each_class(
     return chosen
 
 
-def _blank(axes) -> None:
-    """Take ticks and frame away."""
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
-
-
 def samples_figure(dataset: str, chosen: dict[str | None, pd.DataFrame], packed: np.ndarray) -> Figure:
     """Return a grid of images, one row a class.
 
@@ -126,7 +121,7 @@ def samples_figure(dataset: str, chosen: dict[str | None, pd.DataFrame], packed:
     grid = figure.subplots(len(chosen), SAMPLES_PER_CLASS, squeeze=False)
     for axes_row, (name, members) in zip(grid, chosen.items(), strict=True):
         for axes in axes_row:
-            _blank(axes)
+            blank_axes(axes)
         axes_row[0].set_title(class_title(name), fontsize=10, fontweight="normal", pad=3)
         for axes, row in zip(axes_row, members["row"], strict=False):
             axes.imshow(packed[row], cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
@@ -169,19 +164,15 @@ def crops_figure(
     add_title(figure, words)
     grid = figure.subplots(lines, 4, squeeze=False).reshape(-1, 2)
     for axes in grid.ravel():
-        _blank(axes)
+        blank_axes(axes)
     for (original_axes, stored_axes), (title, row) in zip(grid, pairs, strict=False):
-        _draw_pair(original_axes, stored_axes, title, row, Path(raw), packed)
+        _draw_pair(original_axes, stored_axes, title, row, raw, packed)
     return figure
 
 
 def _draw_pair(original_axes, stored_axes, title: str, row: pd.Series, raw: Path, packed: np.ndarray) -> None:
     """Draw one original with its box, and beside it the stored image."""
-    path = raw / row["path"]
-    try:
-        gray = decode_gray(path.read_bytes())
-    except OSError as error:
-        raise BrainmriError(f"Cannot read {path} ({error.strerror}): fetch the data set again.") from error
+    gray = read_gray(f"{raw}/{row['path']}")
     original_axes.imshow(gray, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
     colour = OKABE_ITO[0] if row["fallback"] else OKABE_ITO[5]
     box = (row["left"] - 0.5, row["top"] - 0.5)

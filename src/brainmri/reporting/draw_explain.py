@@ -13,7 +13,15 @@ from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.enlarge import enlarged
 from brainmri.images.store import open_images
-from brainmri.reporting.style import MUTED, add_title, class_title, figure_style, new_figure, save_figure
+from brainmri.reporting.style import (
+    MUTED,
+    add_title,
+    blank_axes,
+    class_title,
+    figure_style,
+    new_figure,
+    save_figure,
+)
 from brainmri.sources.synthetic.masks import lesion_mask
 
 SHOWN = 8  # images; the table has them all
@@ -29,8 +37,12 @@ def draw_explain(
 
     Parameters
     ----------
-    dataset, split, model
-        The run's names, for the title.
+    dataset
+        The run's data set, for the title.
+    split
+        Its split, for the title.
+    model
+        Its model, for the title.
     seed
         The run's seed, for the title.
     table
@@ -101,8 +113,7 @@ def draw_line(line: np.ndarray, methods: pd.DataFrame, packed: np.ndarray) -> No
     image = packed[int(facts["row"])]
     for axes in line:
         axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
-        axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
+        blank_axes(axes)
         if facts["lesion_mask"]:
             outline = lesion_mask(facts["lesion_mask"]).astype(float)
             axes.contour(outline, levels=[0.5], colors="white", linewidths=1, linestyles="--")

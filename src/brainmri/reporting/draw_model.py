@@ -47,8 +47,12 @@ def draw_model(
 
     Parameters
     ----------
-    dataset, split, model
-        The run's names, for the titles.
+    dataset
+        The run's data set, for the titles.
+    split
+        Its split, for the titles.
+    model
+        Its model, for the titles.
     seed
         The run's seed, for the titles and for the choice of the gallery.
     history

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brainmri.artefacts import read_parquet
+from brainmri.reporting.numbers import in_points
 from brainmri.reporting.style import (
     INK,
     MUTED,
@@ -109,7 +110,7 @@ def mark_cells(axes: Axes, difference: np.ndarray, sure: np.ndarray, scale: floa
     with_numbers = len(difference) <= NUMBERS_UP_TO
     for row, column in zip(*np.nonzero(~np.isnan(difference)), strict=True):
         value = difference[row, column]
-        words = f"{100 * value:+.1f}".replace("-", "−") if with_numbers else ""
+        words = in_points(float(value), sign=True) if with_numbers else ""
         words += "★" if sure[row, column] else ""
         ink = text_colour_on(colours((value / scale + 1) / 2))
         axes.text(column, row, words, ha="center", va="center", fontsize=9, color=ink)

@@ -10,7 +10,14 @@ from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.probed import PROBES, SHUFFLED, blanked, kept_pixels
 from brainmri.images.store import open_images
-from brainmri.reporting.style import add_title, class_title, figure_style, new_figure, save_figure
+from brainmri.reporting.style import (
+    add_title,
+    blank_axes,
+    class_title,
+    figure_style,
+    new_figure,
+    save_figure,
+)
 
 SHOWN = 4  # images, of as many classes
 
@@ -20,8 +27,10 @@ def draw_probes(dataset: str, split: str, probes: Path, manifest: Path, images: 
 
     Parameters
     ----------
-    dataset, split
-        The names of both, for the title.
+    dataset
+        The data set, for the title.
+    split
+        The split, for the title.
     probes
         ``probes.parquet``.
     manifest
@@ -85,8 +94,7 @@ def probes_figure(title: str, probes: list[str], shown: pd.DataFrame, images: np
     for line, (facts, image) in zip(grid, zip(shown.itertuples(), images, strict=True), strict=True):
         for axes, probe in zip(line, probes, strict=True):
             axes.imshow(blanked(image, kept_pixels(probe, len(image))), cmap="gray", vmin=0, vmax=255)
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
+            blank_axes(axes)
             said = class_title(facts.target if probe == SHUFFLED else facts.label)
             axes.set_xlabel(f"label: {said}", fontsize=7.6, labelpad=2)
     for axes, probe in zip(grid[0], probes, strict=True):

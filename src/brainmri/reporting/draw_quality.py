@@ -17,9 +17,12 @@ from brainmri.reporting.style import (
     MUTED,
     OKABE_ITO,
     add_title,
+    blank_axes,
+    evenly,
     figure_style,
     new_figure,
     save_figure,
+    shortened,
 )
 
 COLUMNS = 4
@@ -29,7 +32,7 @@ OPENED = 12
 # A larger file is not read for a thumbnail.
 MAXIMUM_BYTES = 1 << 26
 STATUSES = ("corrupt", "oversized", "unsupported", "empty", "foreign")
-LETTERS = 19
+LETTERS = 19  # of a file's name
 
 
 def draw_quality(dataset: str, raw: Path, inventory: Path, output: Path) -> None:
@@ -79,8 +82,8 @@ def tiles_of(kind: str, files: pd.DataFrame, raw: Path) -> list[tuple[pd.Series,
     if files.empty:
         return []
     # Spread over all of them, so that not all are neighbours.
-    places = np.unique(np.linspace(0, len(files) - 1, min(len(files), OPENED)).round().astype(int))
-    tiles = [(row, picture_of(raw / row["path"])) for _, row in files.iloc[places].iterrows()]
+    chosen = files.iloc[evenly(len(files), OPENED)]
+    tiles = [(row, picture_of(raw / row["path"])) for _, row in chosen.iterrows()]
     seen = [tile for tile in tiles if tile[1] is not None]
     # Of foreign files only pictures are shown: that a text is no image is no news.
     blank = [tile for tile in tiles if tile[1] is None and kind != "foreign"]
@@ -118,8 +121,7 @@ def quality_figure(dataset: str, tiles: list[tuple[pd.Series, np.ndarray | None]
     add_title(figure, f"{dataset}: odd files, a few of each kind")
     grid = figure.subplots(lines, COLUMNS, squeeze=False).ravel()
     for axes in grid:
-        axes.set(xticks=[], yticks=[], box_aspect=1)
-        axes.spines[:].set_visible(False)
+        blank_axes(axes).set_box_aspect(1)
     for axes, (row, picture) in zip(grid, tiles, strict=False):
         draw_tile(axes, row, picture)
     return figure
@@ -138,15 +140,8 @@ def draw_tile(axes, row: pd.Series, picture: np.ndarray | None) -> None:
         axes.text(0.5, 0.5, row["status"], color=MUTED, fontsize=9, **place)
     else:
         axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
-    lines = [shortened(row["path"].rsplit("/", 1)[-1]), size_of(row)]
-    axes.set_xlabel("\n".join(lines), fontsize=7.5, color=MUTED, labelpad=3, linespacing=1.15)
-
-
-def shortened(name: str) -> str:
-    """Return a file's name with its middle left out where it is too long for a tile."""
-    if len(name) <= LETTERS:
-        return name
-    return f"{name[: LETTERS // 2]}…{name[-(LETTERS - LETTERS // 2 - 1) :]}"
+    name = shortened(row["path"].rsplit("/", 1)[-1], LETTERS, LETTERS // 2)
+    axes.set_xlabel(f"{name}\n{size_of(row)}", fontsize=7.5, color=MUTED, labelpad=3, linespacing=1.15)
 
 
 def size_of(row: pd.Series) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from brainmri.reporting.style import INK, MUTED, add_title, class_colour, class_title, new_figure
+from brainmri.reporting.style import INK, MUTED, add_title, blank_axes, class_colour, class_title, new_figure
 
 COLUMNS = 3
 WRONG = 6
@@ -64,10 +64,8 @@ def gallery_figure(
     colours = {label: class_colour(index) for index, label in enumerate(labels)}
     grid = figure.subplots(2 * lines, COLUMNS, squeeze=False, height_ratios=[1, 0.36] * lines)
     cells = list(zip(grid[0::2].ravel(), grid[1::2].ravel(), strict=True))
-    for image_axes, bar_axes in cells:
-        for axes in (image_axes, bar_axes):
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
+    for axes in grid.ravel():
+        blank_axes(axes)
     for (image_axes, bar_axes), (_, prediction) in zip(cells, chosen.iterrows(), strict=False):
         _draw_prediction(image_axes, bar_axes, prediction, labels, colours, packed)
     patches = [Patch(color=colours[label], label=class_title(label)) for label in labels]

@@ -1,10 +1,11 @@
 """Model cards, with the sections of Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019)."""
 
+from brainmri.mapping import is_number
 from brainmri.reporting.cards import fact, model_card_name, question, section, table
-from brainmri.reporting.model_numbers import analyses, elsewhere, is_entry
-from brainmri.reporting.numbers import UNKNOWN, flattened, is_number, metric_title, percent
+from brainmri.reporting.model_numbers import analyses, elsewhere, metric_names
+from brainmri.reporting.numbers import UNKNOWN, flattened, metric_title, percent
 from brainmri.reporting.page_warnings import warning_places
-from brainmri.reporting.words import joined
+from brainmri.reporting.words import initial_weights, joined, place, versions
 
 LEAD = (
     "A model card after Mitchell et al. (2019), filled from the artefacts by brainmri. What they do not tell "
@@ -68,13 +69,6 @@ def details(runs: list[dict]) -> dict:
     """Return what the model is, and how it came about."""
     metadata, link = runs[0]["metadata"], runs[0]["links"]["model"]
     recipe = dict(runs[0]["recipe"])
-    start = metadata.get("initial_weights_sha256")
-    if start:
-        begun = f"from weights with SHA-256 {start}"
-    elif recipe.get("pretrained", "no") == "no":
-        begun = "from random numbers drawn with the seed"
-    else:
-        begun = "from pretrained weights; their digest is not recorded"
     trainings = [
         [
             str(run["seed"]),
@@ -88,19 +82,14 @@ def details(runs: list[dict]) -> dict:
         for run in runs
     ]
     head = ["Seed", "Epoch kept", "Chosen by", "Device", "Precision", "Training took", "Weights SHA-256"]
-    versions = metadata.get("versions") or {}
     return section(
         "Model details",
         fact("architecture", str(metadata.get("architecture", UNKNOWN)), link),
         fact("parameters", str(metadata.get("parameters", UNKNOWN)), link),
         fact("input", f"one gray image of {recipe.get('image_size', UNKNOWN)} pixels a side", link),
-        fact("trained", begun, link),
+        fact("trained", f"from {initial_weights(runs[0])}", link),
         fact("recipe", joined(runs[0]["recipe"]), link),
-        fact(
-            "versions",
-            joined([("brainmri", str(metadata.get("brainmri_version", UNKNOWN))), *versions.items()]),
-            link,
-        ),
+        fact("versions", versions(runs[0]), link),
         table("Trainings, one a seed", head, trainings, *[run["links"]["model"] for run in runs]),
         question(
             "Who answers for this model, how can they be reached, and under which licence may it be used?"
@@ -152,12 +141,12 @@ def factors(runs: list[dict], dataset: dict) -> dict:
 
 def metrics(run: dict) -> dict:
     """Return how the model was judged."""
-    names = [metric_title(name) for name, entry in run["test"].items() if is_entry(entry)]
+    names = ", ".join(map(metric_title, metric_names(run)))
     intervals, link = run["intervals"], run["links"]["metrics"]
     level = percent(intervals.get("level"), 0)
     return section(
         "Metrics",
-        fact("measures", ", ".join(names) or UNKNOWN, link),
+        fact("measures", names or UNKNOWN, link),
         fact(
             "intervals",
             f"{level}; {intervals.get('method', UNKNOWN)}; {intervals.get('resamples', UNKNOWN)} resamples",
@@ -246,8 +235,7 @@ def ethics(dataset: dict) -> dict:
 
 def caveats(runs: list[dict], split: dict, dataset: dict, warnings: list[dict]) -> dict:
     """Return what the page warns of."""
-    place = f"{split['dataset']}, {split['name']}"
-    places = {place, dataset["name"], f"{split['dataset']}, {runs[0]['model']}"}
+    places = {place(split), dataset["name"], f"{split['dataset']}, {runs[0]['model']}"}
     known = warning_places([dataset], [split], runs)
     return section(
         "Caveats and recommendations",

@@ -2,8 +2,9 @@
 
 from statistics import fmean
 
+from brainmri.mapping import is_number
 from brainmri.reporting.cards import section, table
-from brainmri.reporting.numbers import UNKNOWN, decimal, is_number, metric_title, percent
+from brainmri.reporting.numbers import UNKNOWN, decimal, metric_title, percent
 from brainmri.reporting.words import value, with_interval
 
 CALIBRATION = {
@@ -15,9 +16,13 @@ CALIBRATION = {
 }
 
 
-def is_entry(entry) -> bool:
-    """Tell whether an entry of metrics.json is a metric with an interval."""
-    return isinstance(entry, dict) and {"value", "low", "high"} <= set(entry)
+def metric_names(run: dict) -> list[str]:
+    """Return the metrics of a training's test part that have an interval."""
+    return [
+        name
+        for name, entry in run["test"].items()
+        if isinstance(entry, dict) and {"value", "low", "high"} <= set(entry)
+    ]
 
 
 def analyses(runs: list[dict], compared: list[dict]) -> dict:
@@ -31,11 +36,14 @@ def analyses(runs: list[dict], compared: list[dict]) -> dict:
         Blocks that tell of the model beside others.
     """
     links, first = [run["links"]["metrics"] for run in runs], runs[0]
-    overall = [name for name, entry in first["test"].items() if is_entry(entry)]
     seeds = [f"seed {run['seed']}" for run in runs]
     rows = [
-        [metric_title(name), *[value(name, run["test"].get(name)) for run in runs], over_seeds(name, runs)]
-        for name in overall
+        [
+            metric_title(name),
+            *[value(name, run["test"].get(name)) for run in runs],
+            mean_with_extremes(name, runs),
+        ]
+        for name in metric_names(first)
     ]
     classes = [
         [name["name"], str(run["seed"]), str(name["images"]), str(name["groups"])]
@@ -125,7 +133,7 @@ def elsewhere(rows: list[dict]) -> list[dict]:
     return [section("External validation", table(caption, head, lines, *links))]
 
 
-def over_seeds(name: str, runs: list[dict]) -> str:
+def mean_with_extremes(name: str, runs: list[dict]) -> str:
     """Return the mean of a metric over seeds, with its lowest and highest; a dash where there is one seed."""
     known = [(run["test"].get(name) or {}).get("value") for run in runs]
     known = [number for number in known if is_number(number)]

@@ -1,7 +1,8 @@
 """Numbers as the page prints them: each with its interval, none without."""
 
-import math
 from statistics import fmean, stdev
+
+from brainmri.mapping import is_number
 
 # Metrics that are shares and are printed in percent; the others keep their own scale.
 SHARES = {
@@ -38,11 +39,6 @@ def metric_title(name: str) -> str:
     return SHARES.get(name) or OTHERS.get(name) or name.replace("_", " ")
 
 
-def is_number(value) -> bool:
-    """Tell whether `value` is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def percent(share: float | None, digits: int = 1) -> str:
     """Return a share (0–1) in percent, or a dash where there is none."""
     return f"{100 * share:.{digits}f} %" if is_number(share) else UNKNOWN
@@ -53,9 +49,20 @@ def decimal(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if is_number(value) else UNKNOWN
 
 
+def in_points(difference: float, sign: bool = False) -> str:
+    """Return a difference of two shares in percentage points, without the word."""
+    rounded = round(100 * difference, 1) + 0.0  # no minus before a zero
+    return (f"{rounded:+.1f}" if sign else f"{rounded:.1f}").replace("-", "−")
+
+
 def points(difference: float) -> str:
-    """Return a difference of two shares in percentage points, with its sign."""
-    return f"{100 * difference:+.1f} points".replace("-", "−")
+    """Return a difference of two shares in percentage points, with its sign and the word."""
+    return f"{in_points(difference, sign=True)} points"
+
+
+def span(low: float | None, high: float | None) -> str:
+    """Return the limits of a difference in percentage points; empty where there are none."""
+    return f"{in_points(low)} to {in_points(high)}" if is_number(low) and is_number(high) else ""
 
 
 def measured(name: str, entry: dict | None) -> dict:
@@ -95,7 +102,7 @@ def measured(name: str, entry: dict | None) -> dict:
     }
 
 
-def over_seeds(entries: list[dict | None]) -> dict:
+def mean_over_seeds(entries: list[dict | None]) -> dict:
     """Return the mean of one metric over seeds: of its value, and of the limits of its interval.
 
     The limits say how far other images could move the value. How far other seeds do is another question:

@@ -32,8 +32,6 @@ from brainmri.reporting.page_warnings import warning_places, warnings_of
 from brainmri.reporting.style import class_title
 from brainmri.study import Study
 
-VERSION_KEYS = ("versions", "software", "environment")
-
 
 def page_context(study: Study, folder: Path) -> dict:
     """Return all that the template prints.
@@ -104,9 +102,8 @@ def versions(runs: list[dict]) -> list[tuple[str, str]]:
     for run in runs:
         metadata = run["metadata"]
         recorded = {"brainmri (training)": metadata.get("brainmri_version")}
-        for key in VERSION_KEYS:
-            if isinstance(metadata.get(key), dict):
-                recorded |= {f"{name} (training)": version for name, version in metadata[key].items()}
+        for name, version in (metadata.get("versions") or {}).items():
+            recorded[f"{name} (training)"] = version
         for name, version in recorded.items():
             if version is not None:
                 found.setdefault(name, set()).add(str(version))

@@ -3,10 +3,11 @@
 import pandas as pd
 
 from brainmri.artefacts import read_json, read_parquet
+from brainmri.mapping import is_number
 from brainmri.reporting.copy_pairs import conflicting_pairs, described
 from brainmri.reporting.copy_words import COUNT_TITLES, kind_title
 from brainmri.reporting.embedding import Artefacts
-from brainmri.reporting.numbers import is_number, percent
+from brainmri.reporting.numbers import percent
 from brainmri.reporting.page_shortcuts import metadata_share, shortcut_context
 from brainmri.reporting.style import class_title
 from brainmri.study import Study
@@ -94,73 +95,45 @@ def audit_context(audit: dict) -> dict:
     audit
         The content of ``audit.json``.
     """
-    pairs = audit.get("pairs")
-    if pairs is None and ("copies_within" in audit or "copies_across" in audit):
-        within, across = audit.get("copies_within") or {}, audit.get("copies_across") or {}
-        pairs = {
-            kind: {"within": within.get(kind), "across": across.get(kind)} for kind in {**within, **across}
-        }
-    copied = audit.get("test_images_with_train_copy") or {}
-    conflicts = audit.get("label_conflicts")
-    conflicts = conflicts.get("images") if isinstance(conflicts, dict) else conflicts
     shown = ("images", "distinct_by_pixels", "patients", "groups", "largest_group")
     return {
         "kinds_searched": audit.get("kinds_searched"),
         "pairs": [
-            {"kind": kind, "title": kind_title(kind), **counts} for kind, counts in (pairs or {}).items()
+            {"kind": kind, "title": kind_title(kind), **counts}
+            for kind, counts in audit.get("pairs", {}).items()
         ],
-        "copied": [line for name, counts in copied.items() for line in copied_lines(name, counts)],
-        "label_conflicts": conflicts if is_number(conflicts) else None,
+        "copied": copied_lines(counts_of(audit)),
+        "label_conflicts": audit.get("label_conflicts", {}).get("images"),
         "facts": [(name.replace("_", " "), audit[name]) for name in shown if is_number(audit.get(name))],
         "metadata": metadata_share(audit),
     }
 
 
-def copied_lines(name: str, counts) -> list[dict]:
-    """Return how many test images have a copy in the training part, in all and per class."""
-    if is_number(counts):
-        return [
-            {"what": name.replace("_", " "), "class": "all", "count": int(counts), "of": None, "share": ""}
-        ]
-    if not isinstance(counts, dict):
-        return []
+def copied_lines(counts: dict[str, dict]) -> list[dict]:
+    """Return how many test images have a copy in the training part, in all and per class, ready to print."""
     return [
         {
             "what": name.replace("_", " "),
             "class": class_title(label),
             "count": entry["count"],
-            "of": entry.get("of"),
-            "share": percent(entry.get("share")),
+            "of": entry["of"],
+            "share": percent(entry["share"]),
         }
-        for label, entry in counts.items()
-        if isinstance(entry, dict) and is_number(entry.get("count"))
+        for name, entries in counts.items()
+        for label, entry in entries.items()
     ]
 
 
 def counts_of(audit: dict) -> dict[str, dict]:
-    """Return the counts of test images with a copy in training that say how many of how many."""
-    counts = audit.get("test_images_with_train_copy")
-    if not isinstance(counts, dict):
-        return {}
-    return {
-        name: entry for name, entry in counts.items() if isinstance(entry, dict) and is_number(of_all(entry))
-    }
-
-
-def of_all(counts: dict) -> int | None:
-    """Return the size of the test part that a count is of."""
-    return (counts.get("all") or {}).get("of")
-
-
-def neighbour_counts(audit: dict) -> dict | None:
-    """Return how many test images have a neighbouring slice in training, in all and per class."""
-    counts = audit.get("test_images_with_train_neighbour")
-    return counts if isinstance(counts, dict) and is_number(of_all(counts)) else None
+    """Return the counts of test images with a copy in training; none where the source has no test part."""
+    counts = audit.get("test_images_with_train_copy", {})
+    return {name: entries for name, entries in counts.items() if entries}
 
 
 def sentences(audit: dict) -> list[str]:
     """Return what a reader who knows nothing of the audit should know, a sentence or two each."""
-    told, counts, neighbours = [], counts_of(audit), neighbour_counts(audit)
+    told, counts = [], counts_of(audit)
+    neighbours = audit.get("test_images_with_train_neighbour")
     if counts:
         # The last count is the widest: all kinds of copy.
         everything = list(counts.values())[-1]["all"]
@@ -182,7 +155,7 @@ def sentences(audit: dict) -> list[str]:
         told.append(
             f"For {count} test images a neighbouring slice, probably of the same patient, is in training."
         )
-    conflicts = audit_context(audit)["label_conflicts"]
+    conflicts = audit.get("label_conflicts", {}).get("images")
     if conflicts:
         told.append(f"{conflicts} images have a copy under another label, so some labels are wrong.")
     return told
@@ -190,7 +163,7 @@ def sentences(audit: dict) -> list[str]:
 
 def new_images(audit: dict) -> dict | None:
     """Return the table of test images per class: how many, how many known from training, how many new."""
-    counts, neighbours = counts_of(audit), neighbour_counts(audit)
+    counts, neighbours = counts_of(audit), audit.get("test_images_with_train_neighbour")
     if not counts:
         return None
     widest = list(counts.values())[-1]

@@ -1,8 +1,7 @@
 """The published figures of reference systems beside ours, as plain dictionaries."""
 
-from statistics import fmean
-
-from brainmri.reporting.numbers import SHARES, UNKNOWN, is_number, measured, metric_title, points
+from brainmri.mapping import is_number
+from brainmri.reporting.numbers import SHARES, UNKNOWN, mean_over_seeds, measured, metric_title, points
 from brainmri.study import Study
 
 # What a figure was measured on, as the page says it, and the part of ours that stands beside it.
@@ -95,13 +94,9 @@ def claim_cell(metric: str, claimed: float | None, runs: list[dict], part: str) 
     """
     name = PARTS[part][1]
     entries = [run[name].get(metric) for run in runs]
-    entries = [entry for entry in entries if entry and is_number(entry.get("value"))]
-    mean = {
-        key: fmean(known) if (known := [e[key] for e in entries if is_number(e.get(key))]) else None
-        for key in ("value", "low", "high")
-    }
-    values = [entry["value"] for entry in entries]
-    spread = {"value": mean["value"], "low": min(values, default=None), "high": max(values, default=None)}
+    mean = mean_over_seeds(entries)
+    values = [entry["value"] for entry in entries if entry and is_number(entry.get("value"))]
+    spread = {"low": min(values, default=None), "high": max(values, default=None)}
     sizes = {(run["images"], run["groups"]) for run in runs} if name == "test" else set()
     return {
         **measured(metric, mean),
@@ -117,7 +112,9 @@ def difference(metric: str, ours: float | None, claimed: float | None) -> str:
     """Return how far ours lies from the claim, with its sign; empty where one is unknown."""
     if not (is_number(ours) and is_number(claimed)):
         return ""
-    return points(ours - claimed) if metric in SHARES else f"{ours - claimed:+.3f}".replace("-", "−")
+    if metric in SHARES:
+        return points(ours - claimed)
+    return f"{round(ours - claimed, 3) + 0.0:+.3f}".replace("-", "−")  # no minus before a zero
 
 
 def verdict(claimed: float | None, same: dict, free: dict, leaks: bool) -> str:

@@ -1,6 +1,7 @@
 """How models and protocols compare on the page, as plain dictionaries."""
 
-from brainmri.reporting.numbers import UNKNOWN, is_number, measured, over_seeds, percent, seed_spread
+from brainmri.mapping import is_number
+from brainmri.reporting.numbers import UNKNOWN, mean_over_seeds, measured, percent, seed_spread
 
 COMPARED = ("accuracy", "macro_f1", "mcc", "macro_auroc", "ece")
 
@@ -58,8 +59,8 @@ def summary_cell(runs: list[dict], split: dict, model: str, base: str | None) ->
     cell = {"seeds": len(own)}
     for metric in ("accuracy", "macro_f1"):
         entries = [run["test"].get(metric) for run in own]
-        entry = over_seeds(entries)
-        against = over_seeds([run["test"].get(metric) for run in reference])["value"]
+        entry = mean_over_seeds(entries)
+        against = mean_over_seeds([run["test"].get(metric) for run in reference])["value"]
         cell[metric] = measured(metric, entry) | {"seeds": seed_spread(metric, entries)}
         known = is_number(entry["value"]) and is_number(against)
         cell[f"{metric}_difference"] = entry["value"] - against if known else None
@@ -78,7 +79,7 @@ def best_leak_free(table: dict, splits: list[dict], runs: list[dict]) -> dict | 
 
     def validation(model: str) -> float:
         own = runs_of(runs, dataset, base, model)
-        value = over_seeds([run["val"].get("macro_f1") for run in own])["value"]
+        value = mean_over_seeds([run["val"].get("macro_f1") for run in own])["value"]
         return value if value is not None else -1.0
 
     model = max((row["model"] for row in table["rows"]), key=validation)
@@ -96,7 +97,7 @@ def best_leak_free(table: dict, splits: list[dict], runs: list[dict]) -> dict | 
         "anchor": own[0]["anchor"],
         "link": own[0]["links"]["metrics"],
         **{
-            name: measured(name, over_seeds(entries)) | {"seeds": seed_spread(name, entries)}
+            name: measured(name, mean_over_seeds(entries)) | {"seeds": seed_spread(name, entries)}
             for name, entries in metrics.items()
         },
     }

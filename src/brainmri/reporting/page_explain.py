@@ -1,8 +1,9 @@
 """What the page says of where a model looks, and of whether that can be believed."""
 
 from brainmri.artefacts import read_json
+from brainmri.mapping import is_number
 from brainmri.reporting.embedding import Artefacts
-from brainmri.reporting.numbers import UNKNOWN, is_number, percent
+from brainmri.reporting.numbers import UNKNOWN, percent
 from brainmri.study import Run, Study
 
 METHODS = {

@@ -5,8 +5,7 @@ import pandas as pd
 from brainmri.artefacts import read_parquet
 from brainmri.reporting.draw_external import diagonal
 from brainmri.reporting.embedding import Artefacts
-from brainmri.reporting.numbers import measured, metric_title
-from brainmri.reporting.page_leakage import in_points, span
+from brainmri.reporting.numbers import in_points, measured, metric_title, span
 from brainmri.reporting.style import class_title
 from brainmri.study import Study
 

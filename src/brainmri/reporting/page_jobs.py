@@ -3,7 +3,8 @@
 from brainmri.artefacts import read_json
 from brainmri.attempts import Attempt, attempts_of
 from brainmri.jobs import Job, jobs_of
-from brainmri.reporting.numbers import UNKNOWN, duration, is_number
+from brainmri.mapping import is_number
+from brainmri.reporting.numbers import UNKNOWN, duration
 from brainmri.study import Study
 
 LEFT_OUT = ("report", "plot_data")

@@ -1,10 +1,8 @@
 """How much of a protocol's number was leakage, as the page tells it."""
 
-import pandas as pd
-
 from brainmri.artefacts import read_parquet
 from brainmri.reporting.embedding import Artefacts
-from brainmri.reporting.numbers import measured, metric_title
+from brainmri.reporting.numbers import in_points, measured, metric_title, span
 from brainmri.reporting.style import class_title
 from brainmri.study import Study
 
@@ -67,7 +65,7 @@ def leakage_row(row: dict) -> dict:
                 "difference": in_points(row[f"{name}_difference"], sign=True),
                 "range": span(row[f"{name}_difference_low"], row[f"{name}_difference_high"]),
                 "certain": row[f"{name}_difference_low"] > 0,
-                "over_seeds": over_seeds(row, name),
+                "over_seeds": span_of_seeds(row, name),
             }
             for name in TOLD
         ],
@@ -88,7 +86,7 @@ def absent_classes(row: dict) -> str:
     return ", ".join(class_title(name) for name in row["absent_classes"].split(", ") if name)
 
 
-def over_seeds(row: dict, name: str) -> str:
+def span_of_seeds(row: dict, name: str) -> str:
     """Return the lowest and the highest difference of the seeds; empty where there is one."""
     if row["seeds"] < 2:
         return ""
@@ -138,17 +136,6 @@ def accuracies(row: dict) -> tuple[str, str, str, str]:
     """Return in words the accuracy with leak, without, their difference in points, and its limits."""
     share, free = (measured("accuracy", entry_of(row, "accuracy", which))["text"] for which in ("", "_free"))
     limits = f"95 % interval {span(row['accuracy_difference_low'], row['accuracy_difference_high'])}"
-    seeds = over_seeds(row, "accuracy")
+    seeds = span_of_seeds(row, "accuracy")
     limits += f"; over seeds {seeds}" if seeds else ""
     return share, free, in_points(row["accuracy_difference"]), limits
-
-
-def in_points(difference: float, sign: bool = False) -> str:
-    """Return a difference of two shares in percentage points, without the word."""
-    rounded = round(100 * difference, 1) + 0.0  # no minus before a zero
-    return (f"{rounded:+.1f}" if sign else f"{rounded:.1f}").replace("-", "−")
-
-
-def span(low: float, high: float) -> str:
-    """Return the limits of a difference in percentage points; empty where there are none."""
-    return "" if pd.isna(low) or pd.isna(high) else f"{in_points(low)} to {in_points(high)}"

@@ -1,6 +1,7 @@
 """What the page says of trained models, as plain dictionaries."""
 
 from brainmri.artefacts import read_json, read_parquet
+from brainmri.mapping import is_number
 from brainmri.reporting.draw_model import least_loss_epoch
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.numbers import (
@@ -8,7 +9,6 @@ from brainmri.reporting.numbers import (
     decimal,
     duration,
     flattened,
-    is_number,
     measured,
     metric_title,
     percent,
@@ -174,7 +174,7 @@ def per_class(test: dict) -> dict:
     rows = [
         {
             "name": class_title(label),
-            "images": entry.get("n_images", entry.get("support", UNKNOWN)),
+            "images": entry.get("n_images", UNKNOWN),
             "groups": entry.get("n_groups", UNKNOWN),
             "values": [measured(name, entry.get(name)) for name in columns],
         }

@@ -3,9 +3,10 @@
 import pandas as pd
 
 from brainmri.artefacts import read_json, read_parquet
+from brainmri.reporting.draw_pairs import SIGNIFICANT
 from brainmri.reporting.embedding import Artefacts
-from brainmri.reporting.numbers import measured
-from brainmri.reporting.page_leakage import in_points, over_seeds, span
+from brainmri.reporting.numbers import in_points, measured, span
+from brainmri.reporting.page_leakage import span_of_seeds
 from brainmri.study import Study
 
 BASELINES = {
@@ -19,7 +20,6 @@ UNSHOWN = {
     "metadata": "shown no more than what the files give away without their pictures",
     "nearest_neighbour": "shown nothing that memory of the training images does not do",
 }
-SIGNIFICANT = 0.05
 
 
 def read_pairs(study: Study) -> pd.DataFrame:
@@ -68,7 +68,7 @@ def pair_row(row: dict) -> dict:
         "other": names[1],
         "accuracy": difference(row, "accuracy", turned),
         "macro_f1": difference(row, "macro_f1", turned),
-        "over_seeds": over_seeds(mirrored(row, "accuracy") if turned else row, "accuracy"),
+        "over_seeds": span_of_seeds(mirrored(row, "accuracy") if turned else row, "accuracy"),
         "alone": " and ".join(f"{count:.1f}".removesuffix(".0") for count in alone),
         "test": "McNemar" if row["test"] == "mcnemar" else "permutation",
         "p_value": p_text(row["p_value"]),

@@ -1,12 +1,10 @@
 """What the page says of the probes: what a model could have learnt without looking at the lesion."""
 
-import numpy as np
-
 from brainmri.artefacts import read_json
 from brainmri.images.probed import CONTROL, PROBES, SHUFFLED
+from brainmri.mapping import is_number
 from brainmri.reporting.embedding import Artefacts
-from brainmri.reporting.numbers import is_number, measured, percent
-from brainmri.reporting.page_leakage import in_points, span
+from brainmri.reporting.numbers import in_points, measured, percent, span
 from brainmri.study import Study
 
 # What each saw, in words; where pixels are blanked, their share is put in.
@@ -76,8 +74,8 @@ def probe_row(probe: str, test: dict) -> dict:
     entry, control = test[probe], test[CONTROL]
     difference = entry.get("difference", {}).get(TOLD)
     if difference:
-        limits = [np.nan if difference[end] is None else difference[end] for end in ("low", "high")]
-        difference = {"text": in_points(difference["value"], sign=True), "range": span(*limits)}
+        limits = span(difference["low"], difference["high"])
+        difference = {"text": in_points(difference["value"], sign=True), "range": limits}
     return {
         "name": probe,
         "title": title(probe),

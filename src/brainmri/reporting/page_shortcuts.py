@@ -1,6 +1,7 @@
 """What the page says of file metadata that gives the class away."""
 
-from brainmri.reporting.numbers import is_number, percent
+from brainmri.mapping import is_number
+from brainmri.reporting.numbers import percent
 from brainmri.reporting.style import class_title
 
 FEATURES_TOLD = 3
@@ -9,10 +10,9 @@ FEATURES_TOLD = 3
 def metadata_share(audit: dict) -> dict | None:
     """Return accuracy, interval and majority share of the class predicted from file metadata, or None."""
     accuracy, details = audit.get("metadata_shortcut_accuracy"), audit.get("metadata_shortcut") or {}
-    value = accuracy.get("all") if isinstance(accuracy, dict) else accuracy
-    if not is_number(value):
+    if not accuracy:
         return None
-    return {"value": value, **{key: details.get(key) for key in ("low", "high", "majority_share")}}
+    return {"value": accuracy["all"], **{key: details.get(key) for key in ("low", "high", "majority_share")}}
 
 
 def shortcut_context(audit: dict) -> dict | None:
@@ -39,10 +39,12 @@ def shortcut_context(audit: dict) -> dict | None:
         )
     if details.get("left_out"):
         more.append(f"Too few groups: {', '.join(map(class_title, details['left_out']))}.")
-    accuracy = audit["metadata_shortcut_accuracy"]
-    classes = accuracy.items() if isinstance(accuracy, dict) else ()
     return {
         "text": f"File metadata alone predicts the class with {percent(measured['value'])}{beside}.",
         "more": " ".join(more),
-        "recall": [(class_title(name), percent(share)) for name, share in classes if name != "all"],
+        "recall": [
+            (class_title(name), percent(share))
+            for name, share in audit["metadata_shortcut_accuracy"].items()
+            if name != "all"
+        ],
     }

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from brainmri.reporting.numbers import is_number, percent
+from brainmri.mapping import is_number
+from brainmri.reporting.numbers import percent
 from brainmri.reporting.page_claims import LEAKS, MISSED
 from brainmri.reporting.style import class_title
+from brainmri.reporting.words import place
 
 ALARM_FROM = 0.99
 FEW_GROUPS = 30
@@ -129,10 +131,10 @@ def dataset_warnings(dataset: dict, splits: list[dict]) -> list[dict]:
     # The last count is the widest: all kinds of copy.
     for line in [line for line in audit["copied"] if line["class"] == "all"][-1:]:
         if line["count"]:
-            of = f" of {line['of']} images ({line['share']})" if line["of"] else " images"
             add(
                 "warning",
-                f"In the source's own test part, {line['count']}{of} are copies of training images.",
+                f"In the source's own test part, {line['count']} of {line['of']} images "
+                f"({line['share']}) are copies of training images.",
             )
     metadata = audit["metadata"]
     if metadata and is_number(metadata["majority_share"]):
@@ -177,7 +179,7 @@ def unsealed_notes(paths: list[Path]) -> list[dict]:
         return []
     named = ", ".join(str(path) for path in paths[:UNSEALED_TOLD])
     more = f" and {len(paths) - UNSEALED_TOLD} more" if len(paths) > UNSEALED_TOLD else ""
-    text = f"Written by an earlier version, without a digest of the content: {named}{more}. "
+    text = f"Written by another tool, without a digest of the content: {named}{more}. "
     return [{"level": "note", "where": "artefacts", "text": text + "A change by hand would not be noticed."}]
 
 
@@ -195,8 +197,3 @@ def warning_places(datasets: list[dict], splits: list[dict], runs: list[dict]) -
 def told(cell: dict) -> str:
     """Return a value with its interval in words."""
     return f"{cell['text']}, {cell['range']}" if cell["range"] else cell["text"]
-
-
-def place(split: dict) -> str:
-    """Return how the page names a split."""
-    return f"{split['dataset']}, {split['name']}"

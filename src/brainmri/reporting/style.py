@@ -7,6 +7,8 @@ from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -86,6 +88,23 @@ def add_title(figure: Figure, words: str, width: int = 50) -> None:
     """Put a title over a figure, broken into lines of at most `width` letters so that none is cut off."""
     lines = [line for sentence in words.split("\n") for line in textwrap.wrap(sentence, width)]
     figure.suptitle("\n".join(lines), fontsize=10.5, fontweight="bold", x=0.02, ha="left", linespacing=1.25)
+
+
+def blank_axes(axes: Axes) -> Axes:
+    """Take ticks and frame away, and return the axes."""
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    return axes
+
+
+def evenly(count: int, most: int) -> np.ndarray:
+    """Return the places of at most `most` of `count` things, spread evenly from the first to the last."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
+def shortened(name: str, length: int, head: int) -> str:
+    """Return a file's name in at most `length` letters; a longer one is cut after its first `head`."""
+    return name if len(name) <= length else f"{name[:head]}…{name[head + 1 - length :]}"
 
 
 def save_figure(figure: Figure, path: Path, colours: int | None = None) -> None:

@@ -1,6 +1,6 @@
-"""Keys and values in words, for cards and checklists."""
+"""Keys, values, splits and trainings in words, for the page, cards and checklists."""
 
-from brainmri.reporting.numbers import measured
+from brainmri.reporting.numbers import UNKNOWN, measured
 
 
 def joined(pairs: list[tuple[str, str]]) -> str:
@@ -16,3 +16,24 @@ def with_interval(measure: dict) -> str:
 def value(name: str, entry: dict | None) -> str:
     """Return a metric of metrics.json with its interval in one text."""
     return with_interval(measured(name, entry))
+
+
+def place(split: dict) -> str:
+    """Return how a split is named."""
+    return f"{split['dataset']}, {split['name']}"
+
+
+def initial_weights(run: dict) -> str:
+    """Return from which parameters a training began."""
+    digest = run["metadata"].get("initial_weights_sha256")
+    if digest:
+        return f"weights with SHA-256 {digest}"
+    if dict(run["recipe"]).get("pretrained", "no") == "no":
+        return "random numbers drawn with the seed"
+    return "pretrained weights, whose digest is not recorded"
+
+
+def versions(run: dict) -> str:
+    """Return the versions that a model was trained with."""
+    told = [("brainmri", str(run["metadata"].get("brainmri_version", UNKNOWN)))]
+    return joined([*told, *(run["metadata"].get("versions") or {}).items()])
