@@ -50,7 +50,7 @@ from snakemake.utils import min_version
 from brainmri.code import code_of
 from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
-from brainmri.jobs import remember
+from brainmri.jobs import AUDIT_SIZE, document_of, remember
 from brainmri.reporting.cards import CHECKLISTS, card_names
 from brainmri.study import Study
 from workflow.demands import Demands
@@ -64,8 +64,9 @@ if "study" not in config:
     configfile: "config/config.yaml"
 
 
-# For --software-deployment-method apptainer alone: the image of this version, or one that was built here.
-container: os.environ.get("BRAINMRI_IMAGE") or "docker://ghcr.io/brainmri/brainmri:0.1.0"
+# For --software-deployment-method apptainer alone: the image of this version, or `--config image=…`, which reaches the
+# nodes of a cluster too; it is no key of a study.
+container: config.pop("image", None) or "docker://ghcr.io/brainmri/brainmri:0.1.0"
 
 
 report: "workflow/report/workflow.rst"

@@ -2,16 +2,14 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-# Pixels a side in which the audit looks for copies: those of the rule.
-RULES = Path(__file__).parents[1] / "workflow" / "rules" / "audit.smk"
-AUDIT_SIZE = int(re.search(r"^AUDIT_SIZE = (\d+)$", RULES.read_text(encoding="utf-8"), re.MULTILINE)[1])
+from brainmri.jobs import AUDIT_SIZE
+
 ARRAY = f"whole_{AUDIT_SIZE}.npy"
 
 

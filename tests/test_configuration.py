@@ -4,8 +4,10 @@ import inspect
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import MISSING, fields, is_dataclass
+from math import inf, nextafter
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from brainmri.images.box import CropSettings
 from brainmri.images.layout import LayoutSettings
 from brainmri.sources.phantom import phantom
 from brainmri.sources.settings import SourceSettings
+from brainmri.sources.synthetic.settings import PhantomSettings
 from brainmri.splits.settings import SplitSettings
 from brainmri.study import Study
 from brainmri.training import recipe
@@ -374,25 +377,24 @@ MODEL = SCHEMA["$defs"]["model"]["properties"]
 DATASET = SCHEMA["$defs"]["dataset"]["properties"]
 
 
-@pytest.mark.parametrize(
-    ("schema", "settings"),
-    [
-        (MODEL, recipe.Recipe),
-        (MODEL["cnn"]["properties"], recipe.CnnSettings),
-        (MODEL["head"]["properties"], recipe.HeadSettings),
-        (MODEL["optimizer"]["properties"], recipe.OptimizerSettings),
-        (MODEL["schedule"]["properties"], recipe.ScheduleSettings),
-        (MODEL["early_stopping"]["properties"], recipe.EarlyStoppingSettings),
-        (MODEL["checkpoint"]["properties"], recipe.CheckpointSettings),
-        (MODEL["linear_probe"]["properties"], recipe.LinearProbeSettings),
-        (SCHEMA["$defs"]["augment"]["properties"], recipe.AugmentSettings),
-        (SCHEMA["$defs"]["split"]["properties"], SplitSettings),
-        (SCHEMA["$defs"]["source"]["properties"], SourceSettings),
-        (DATASET["layout"]["properties"], LayoutSettings),
-        (DATASET["crop"]["properties"], CropSettings),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
+SETTINGS = [
+    (MODEL, recipe.Recipe),
+    (MODEL["cnn"]["properties"], recipe.CnnSettings),
+    (MODEL["head"]["properties"], recipe.HeadSettings),
+    (MODEL["optimizer"]["properties"], recipe.OptimizerSettings),
+    (MODEL["schedule"]["properties"], recipe.ScheduleSettings),
+    (MODEL["early_stopping"]["properties"], recipe.EarlyStoppingSettings),
+    (MODEL["checkpoint"]["properties"], recipe.CheckpointSettings),
+    (MODEL["linear_probe"]["properties"], recipe.LinearProbeSettings),
+    (SCHEMA["$defs"]["augment"]["properties"], recipe.AugmentSettings),
+    (SCHEMA["$defs"]["split"]["properties"], SplitSettings),
+    (SCHEMA["$defs"]["source"]["properties"], SourceSettings),
+    (DATASET["layout"]["properties"], LayoutSettings),
+    (DATASET["crop"]["properties"], CropSettings),
+]
+
+
+@pytest.mark.parametrize(("schema", "settings"), SETTINGS, ids=lambda value: getattr(value, "__name__", ""))
 def test_schema_and_settings_have_the_same_keys_and_defaults(schema, settings):
     # The key `recipe` is spelt out before anything else is looked at.
     assert set(schema) - {"recipe"} == {field.name for field in fields(settings)}
@@ -405,6 +407,45 @@ def test_schema_and_settings_have_the_same_keys_and_defaults(schema, settings):
             ), field.name
         if field.default_factory is not MISSING and not is_dataclass(field.default_factory):
             assert schema[field.name]["default"] == field.default_factory(), field.name
+
+
+# What a key goes with, where it makes no sense alone.
+BESIDE = {SourceSettings: {"kaggle": "owner/name"}, PhantomSettings: {"conflicts": 0}}
+
+
+def edges(schema: dict) -> Iterator[tuple[float, float]]:
+    """Yield the last number that a schema allows at each of its bounds, and the next beyond."""
+    for word, way in {"minimum": -1, "maximum": 1}.items():
+        if word in schema:
+            whole = "integer" in schema["type"]
+            yield schema[word], schema[word] + way if whole else nextafter(schema[word], way * inf)
+    for word, way in {"exclusiveMinimum": -1, "exclusiveMaximum": 1}.items():
+        if word in schema:
+            yield nextafter(schema[word], -way * inf), schema[word]
+
+
+BOUNDS = [
+    (settings, key, schema, last, beyond)
+    for properties, settings in [*SETTINGS, (SCHEMA["$defs"]["phantom"]["properties"], PhantomSettings)]
+    if settings is not SplitSettings  # its shares and folds hang on each other
+    for key, described in properties.items()
+    for schema in described.get("oneOf", [described])[:1]
+    for last, beyond in edges(schema)
+]
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "schema", "last", "beyond"),
+    BOUNDS,
+    ids=[f"{settings.__name__}-{key}-{last}" for settings, key, _, last, _ in BOUNDS],
+)
+def test_schema_and_settings_have_the_same_bounds(settings, key, schema, last, beyond):
+    validator = Draft202012Validator(schema)
+    assert validator.is_valid(last) and not validator.is_valid(beyond)
+    beside = BESIDE.get(settings, {})
+    assert settings(**beside | {key: last})
+    with pytest.raises(BrainmriError, match=key):
+        settings(**beside | {key: beyond})
 
 
 def test_schema_and_phantom_generator_have_the_same_options_and_defaults():

@@ -21,7 +21,7 @@ from brainmri.training.standard import with_standard
 # Mistakes told at once, and characters of them.
 MOST_TOLD, LONGEST_TOLD = 20, 1200
 # These folders of the results belong to no data set, split or model.
-RESERVED_NAMES = ("report", "figures", "logs", "probes")
+RESERVED_NAMES = ("report", "figures", "probes")
 BOUND_WORDS = {
     "minimum": "at least",
     "maximum": "at most",

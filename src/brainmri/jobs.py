@@ -15,8 +15,7 @@ from brainmri.study import Run, Study
 
 # What a study is, beside its logs, since the workflow last ran it.
 REMEMBERED = "study.json"
-KEYS = tuple(item.name for item in fields(Study) if not item.name.endswith("_dir"))
-# Pixels a side of the whole images in which copies are looked for, as in workflow/rules/audit.smk.
+# Pixels a side of the whole images in which copies are looked for.
 AUDIT_SIZE = 256
 # The rules whose jobs are listed here. Of any other rule, what left a record is a job.
 LISTED = {
@@ -242,14 +241,19 @@ def report_job(study: Study) -> Job:
     return Job("report", {}, study.logs_dir / study.name / "report.log", (page,))
 
 
+def document_of(study: Study) -> dict:
+    """Return what a study is, as JSON holds it; where files lie on a machine is no part of it."""
+    names = [item.name for item in fields(Study) if not item.name.endswith("_dir")]
+    return {name: getattr(study, name) for name in names}
+
+
 def remember(study: Study) -> None:
     """Keep what a study is beside its logs; it is no artefact, and nothing is made from it."""
-    path = study.logs_dir / study.name / REMEMBERED
-    document = {key: getattr(study, key) for key in KEYS}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".tmp")
-    beside.write_text(json.dumps(document, ensure_ascii=False) + "\n", encoding="utf-8")
-    beside.replace(path)
+    # Not above: it takes pandas along, and `brainmri status` shall start at once.
+    from brainmri.artefacts import written_atomically
+
+    with written_atomically(study.logs_dir / study.name / REMEMBERED) as temporary:
+        temporary.write_text(json.dumps(document_of(study), ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def remembered(path: Path) -> Study:

@@ -1,35 +1,21 @@
 # Which images are copies of which, and which belong together.
 
-# Pixels a side in which the copies are looked for.
-AUDIT_SIZE = 256
-
 
 # The whole images, no border cut off: the box of the head moves with the brightness of a copy.
-rule shrink:
-    input:
-        inventory="data/{dataset}/inventory.parquet",
-        code=code_of("brainmri.images.crop"),
+use rule crop as shrink with:
     output:
         images=f"data/{{dataset}}/whole_{AUDIT_SIZE}.npy",
-        boxes=f"data/{{dataset}}/whole_{AUDIT_SIZE}.parquet",
+        crops=f"data/{{dataset}}/whole_{AUDIT_SIZE}.parquet",
     log:
         "logs/data/{dataset}/shrink.log",
-    group:
-        "prepare"
-    threads: demands.threads
     resources:
         mem_mb=demands.memory("shrink"),
         runtime=demands.minutes("shrink"),
     params:
-        raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
         size=AUDIT_SIZE,
         settings=json.dumps({"method": "none"}),
     message:
         "Shrink {wildcards.dataset} to {params.size} pixels"
-    shell:
-        "brainmri crop --raw {params.raw:q} --inventory {input.inventory:q} --size {params.size}"
-        " --settings {params.settings:q} --images {output.images:q} --crops {output.boxes:q}"
-        " --workers {threads} &> {log:q}"
 
 
 rule audit:

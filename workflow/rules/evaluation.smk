@@ -1,16 +1,26 @@
 # What the trained models predict, how good that is, and how they compare.
 
 
+# On a cluster, jobs of one submission that run a network take turns, so that it asks for one GPU, however many cores the
+# profile names. On one machine `--resources gpu=N` does that.
+resource_scopes:
+    turn="local",
+
+
+if workflow.nodes or workflow.remote_exec:
+    workflow.register_resource("turn", 1)
+
+
 rule predict_split:
     input:
         manifest="results/{study}/{dataset}/{split}/manifest.parquet",
         images=images_of_model,
-        model="results/{study}/{dataset}/{split}/{model}/seed{seed}/model.safetensors",
-        metadata="results/{study}/{dataset}/{split}/{model}/seed{seed}/model.json",
+        model=f"{RUN}/model.safetensors",
+        metadata=f"{RUN}/model.json",
         code=code_of("brainmri.evaluation.predict_split"),
     output:
-        predictions="results/{study}/{dataset}/{split}/{model}/seed{seed}/predictions.parquet",
-        calibration="results/{study}/{dataset}/{split}/{model}/seed{seed}/calibration.json",
+        predictions=f"{RUN}/predictions.parquet",
+        calibration=f"{RUN}/calibration.json",
     log:
         "logs/{study}/predict_split/{dataset}-{split}-{model}-seed{seed}.log",
     group:
@@ -18,6 +28,7 @@ rule predict_split:
     threads: demands.threads
     resources:
         gpu=demands.gpus("predict_split"),
+        turn=1,
         mem_mb=demands.memory("predict_split"),
         runtime=demands.minutes("predict_split"),
     params:
@@ -34,12 +45,12 @@ rule predict_split:
 
 rule evaluate:
     input:
-        predictions="results/{study}/{dataset}/{split}/{model}/seed{seed}/predictions.parquet",
-        calibration="results/{study}/{dataset}/{split}/{model}/seed{seed}/calibration.json",
+        predictions=f"{RUN}/predictions.parquet",
+        calibration=f"{RUN}/calibration.json",
         code=code_of("brainmri.evaluation.evaluate"),
     output:
-        metrics="results/{study}/{dataset}/{split}/{model}/seed{seed}/metrics.json",
-        curves="results/{study}/{dataset}/{split}/{model}/seed{seed}/curves.parquet",
+        metrics=f"{RUN}/metrics.json",
+        curves=f"{RUN}/curves.parquet",
     log:
         "logs/{study}/evaluate/{dataset}-{split}-{model}-seed{seed}.log",
     group:
@@ -62,12 +73,12 @@ rule evaluate:
 # Two small tables of text: `dvc plots` reads no Parquet.
 rule plot_data:
     input:
-        history="results/{study}/{dataset}/{split}/{model}/seed{seed}/history.parquet",
-        predictions="results/{study}/{dataset}/{split}/{model}/seed{seed}/predictions.parquet",
+        history=f"{RUN}/history.parquet",
+        predictions=f"{RUN}/predictions.parquet",
         code=code_of("brainmri.evaluation.plot_data"),
     output:
-        curves="results/{study}/{dataset}/{split}/{model}/seed{seed}/plots/history.csv",
-        confusion="results/{study}/{dataset}/{split}/{model}/seed{seed}/plots/confusion.csv",
+        curves=f"{RUN}/plots/history.csv",
+        confusion=f"{RUN}/plots/confusion.csv",
     log:
         "logs/{study}/plot_data/{dataset}-{split}-{model}-seed{seed}.log",
     group:
@@ -85,10 +96,10 @@ rule plot_data:
 rule predict_external:
     input:
         manifest="results/{study}/{dataset}/{split}/manifest.parquet",
-        predictions="results/{study}/{dataset}/{split}/{model}/seed{seed}/predictions.parquet",
-        calibration="results/{study}/{dataset}/{split}/{model}/seed{seed}/calibration.json",
-        model="results/{study}/{dataset}/{split}/{model}/seed{seed}/model.safetensors",
-        metadata="results/{study}/{dataset}/{split}/{model}/seed{seed}/model.json",
+        predictions=f"{RUN}/predictions.parquet",
+        calibration=f"{RUN}/calibration.json",
+        model=f"{RUN}/model.safetensors",
+        metadata=f"{RUN}/model.json",
         inventory="data/{other}/inventory.parquet",
         groups="data/{other}/groups.parquet",
         overlap=overlap_with_other,
@@ -96,7 +107,7 @@ rule predict_external:
         crops=prepared_as_trained("crops_{size}.parquet"),
         code=code_of("brainmri.evaluation.predict_external"),
     output:
-        "results/{study}/{dataset}/{split}/{model}/seed{seed}/external/{other}.parquet",
+        f"{RUN}/external/{{other}}.parquet",
     log:
         "logs/{study}/predict_external/{dataset}-{split}-{model}-seed{seed}-{other}.log",
     wildcard_constraints:
@@ -107,6 +118,7 @@ rule predict_external:
     threads: demands.threads
     resources:
         gpu=demands.gpus("predict_external"),
+        turn=1,
         mem_mb=demands.memory("predict_external"),
         runtime=demands.minutes("predict_external"),
     params:
@@ -126,17 +138,17 @@ rule predict_external:
 
 rule explain:
     input:
-        predictions="results/{study}/{dataset}/{split}/{model}/seed{seed}/predictions.parquet",
-        calibration="results/{study}/{dataset}/{split}/{model}/seed{seed}/calibration.json",
+        predictions=f"{RUN}/predictions.parquet",
+        calibration=f"{RUN}/calibration.json",
         manifest="results/{study}/{dataset}/{split}/manifest.parquet",
         images=images_of_model,
         crops=crops_of_model,
-        model="results/{study}/{dataset}/{split}/{model}/seed{seed}/model.safetensors",
-        metadata="results/{study}/{dataset}/{split}/{model}/seed{seed}/model.json",
+        model=f"{RUN}/model.safetensors",
+        metadata=f"{RUN}/model.json",
         code=code_of("brainmri.evaluation.explain"),
     output:
-        table="results/{study}/{dataset}/{split}/{model}/seed{seed}/explain/explain.parquet",
-        summary="results/{study}/{dataset}/{split}/{model}/seed{seed}/explain/explain.json",
+        table=f"{RUN}/explain/explain.parquet",
+        summary=f"{RUN}/explain/explain.json",
     log:
         "logs/{study}/explain/{dataset}-{split}-{model}-seed{seed}.log",
     group:
@@ -144,6 +156,7 @@ rule explain:
     threads: demands.threads
     resources:
         gpu=demands.gpus("explain"),
+        turn=1,
         mem_mb=demands.memory("explain"),
         runtime=demands.minutes("explain"),
     params:

@@ -45,20 +45,18 @@ rule crop:
         runtime=demands.minutes("crop"),
     params:
         raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
+        size="{size}",
         settings=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["crop"]),
     message:
         "Crop {wildcards.dataset} to {wildcards.size} pixels"
     shell:
-        "brainmri crop --raw {params.raw:q} --inventory {input.inventory:q} --size {wildcards.size}"
+        "brainmri crop --raw {params.raw:q} --inventory {input.inventory:q} --size {params.size}"
         " --settings {params.settings:q} --images {output.images:q} --crops {output.crops:q}"
         " --workers {threads} &> {log:q}"
 
 
 # One data set's images as another crops its own, for models of that one.
-rule crop_alike:
-    input:
-        inventory="data/{dataset}/inventory.parquet",
-        code=code_of("brainmri.images.crop"),
+use rule crop as crop_alike with:
     output:
         images="data/{dataset}/alike/{other}/images_{size}.npy",
         crops="data/{dataset}/alike/{other}/crops_{size}.parquet",
@@ -67,18 +65,7 @@ rule crop_alike:
     wildcard_constraints:
         dataset=FETCHED,
         other=FETCHED,
-    group:
-        "prepare"
-    threads: demands.threads
-    resources:
-        mem_mb=demands.memory("crop_alike"),
-        runtime=demands.minutes("crop_alike"),
     params:
-        raw=lambda wildcards: str(study.raw_folder(wildcards.dataset)),
         settings=lambda wildcards: json.dumps(config["datasets"][wildcards.other]["crop"]),
     message:
         "Crop {wildcards.dataset} to {wildcards.size} pixels, as {wildcards.other} is cropped"
-    shell:
-        "brainmri crop --raw {params.raw:q} --inventory {input.inventory:q} --size {wildcards.size}"
-        " --settings {params.settings:q} --images {output.images:q} --crops {output.crops:q}"
-        " --workers {threads} &> {log:q}"

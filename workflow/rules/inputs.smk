@@ -1,5 +1,8 @@
 # Input functions: files that rules read where the configuration says so.
 
+# Where a training lies, and what comes of it.
+RUN = "results/{study}/{dataset}/{split}/{model}/seed{seed}"
+
 
 def archive_of_dataset(wildcards):
     """The archive that a source reads, so that another archive under the same name is noticed."""

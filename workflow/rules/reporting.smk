@@ -1,6 +1,5 @@
 # Figures, each drawn from tables, and the page that shows them.
 
-RUN = "results/{study}/{dataset}/{split}/{model}/seed{seed}"
 FIGURES = "results/{study}/figures/{dataset}/{split}/{model}/seed{seed}"
 RUN_ARTEFACTS = [
     "model.json",
@@ -510,20 +509,7 @@ rule report:
         mem_mb=demands.memory("report"),
         runtime=demands.minutes("report"),
     params:
-        study=json.dumps(
-            {
-                "name": study.name,
-                "datasets": study.datasets,
-                "splits": study.splits,
-                "models": study.models,
-                "seeds": study.seeds,
-                "class_names": study.class_names,
-                "claims": study.claims,
-                "explain": study.explain,
-                "external": study.external,
-                "probes": study.probes,
-            }
-        ),
+        study=json.dumps(document_of(study)),
     message:
         "Write the report: {output.page}"
     shell:

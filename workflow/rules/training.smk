@@ -8,9 +8,9 @@ rule train:
         weights=pretrained_weights,
         code=code_of("brainmri.training.train"),
     output:
-        model="results/{study}/{dataset}/{split}/{model}/seed{seed}/model.safetensors",
-        metadata="results/{study}/{dataset}/{split}/{model}/seed{seed}/model.json",
-        history="results/{study}/{dataset}/{split}/{model}/seed{seed}/history.parquet",
+        model=f"{RUN}/model.safetensors",
+        metadata=f"{RUN}/model.json",
+        history=f"{RUN}/history.parquet",
     log:
         "logs/{study}/train/{dataset}-{split}-{model}-seed{seed}.log",
     threads: demands.threads

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import yaml
 
+from brainmri.artefacts import written_atomically
+
 ROOT = Path(__file__).parents[2]
 README = ROOT / "config" / "README.md"
 BEGIN, END = "<!-- begin of the table of keys -->\n", "<!-- end of the table of keys -->\n"
@@ -77,7 +79,8 @@ def main() -> int:
     after = head + BEGIN + table() + END + rest.split(END)[1]
     if "--check" in sys.argv:
         return int(before != after)
-    README.write_text(after, encoding="utf-8")
+    with written_atomically(README) as temporary:
+        temporary.write_text(after, encoding="utf-8")
     return 0
 
 

@@ -4,15 +4,15 @@ Light on purpose (no torch): a configuration is checked without building a netwo
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from brainmri.errors import BrainmriError, shown
+from brainmri.mapping import value_of
 from brainmri.models.architectures import REFERENCE_CNN, check_architecture
 
 # Far above any sensible network, far below what would exhaust the memory by a typing mistake.
 WIDEST_LAYER = 16384
 MOST_LAYERS = 64
-LARGEST_IMAGE = 4096
 
 # Arguments of timm.create_model that brainmri sets itself.
 RESERVED_BACKBONE_KEYS = {
@@ -39,6 +39,13 @@ def require(condition: bool, key: str, value, allowed: str) -> None:
     """
     if not condition:
         raise BrainmriError(f"{key} is {shown(value)}; allowed: {allowed}.")
+
+
+def require_known_words(settings, where: str = "") -> None:
+    """Raise unless each field of certain words (`Literal`) holds one of them; `where` precedes its name."""
+    for key, hint in get_type_hints(type(settings)).items():
+        if Literal in map(get_origin, (hint, *get_args(hint))):
+            value_of(hint, getattr(settings, key), f"{where}{key}")
 
 
 @dataclass(frozen=True)
@@ -76,8 +83,8 @@ class CnnSettings:
             widths,
             f"1 to {MOST_LAYERS} whole numbers from 1 to {WIDEST_LAYER}",
         )
-        require(1 <= self.kernel_size <= 31, "cnn.kernel_size", self.kernel_size, "1 to 31")
-        require(0 <= self.padding <= 31, "cnn.padding", self.padding, "0 to 31")
+        require(1 <= self.kernel_size <= 15, "cnn.kernel_size", self.kernel_size, "1 to 15")
+        require(0 <= self.padding <= 15, "cnn.padding", self.padding, "0 to 15")
         require(0 <= self.dropout < 1, "cnn.dropout", self.dropout, "0 up to, not including, 1")
         fixed = self.normalise
         require(
@@ -126,7 +133,7 @@ class HeadSettings:
             f"a whole number from 1 to {WIDEST_LAYER}, or a list of up to {MOST_LAYERS} such numbers",
         )
         require(0 <= self.dropout < 1, "head.dropout", self.dropout, "0 up to, not including, 1")
-        require(self.pooling in ("average", "max"), "head.pooling", self.pooling, "average, max")
+        require_known_words(self, "head.")
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -168,12 +175,7 @@ class Design:
 
     def __post_init__(self):
         check_architecture(self.architecture)
-        require(
-            8 <= self.image_size <= LARGEST_IMAGE,
-            "image_size",
-            self.image_size,
-            f"8 to {LARGEST_IMAGE} pixels",
-        )
+        require(16 <= self.image_size <= 1024, "image_size", self.image_size, "16 to 1024 pixels")
         if self.architecture == REFERENCE_CNN:
             require(self.pretrained is not True, "pretrained", True, "false or a path for architecture cnn")
             require(not self.backbone, "backbone", self.backbone, "nothing for architecture cnn")

@@ -51,10 +51,10 @@ class AugmentSettings:
         require(0 <= self.rotation <= 180, "augment.rotation", self.rotation, "0 to 180 degrees")
         shift = self.shift if isinstance(self.shift, list | tuple) else [self.shift, self.shift]
         require(
-            len(shift) == 2 and all(0 <= amount <= 1 for amount in shift),
+            len(shift) == 2 and all(0 <= amount < 1 for amount in shift),
             "augment.shift",
             self.shift,
-            "0 to 1, or two such numbers",
+            "0 up to, not including, 1, or two such numbers",
         )
         require(
             len(self.zoom) == 2 and 0.1 <= self.zoom[0] <= self.zoom[1] <= 10,

@@ -17,6 +17,8 @@ from pathlib import Path
 BEAT_SECONDS = 5.0
 # Nobody who lives is silent for so long, though times reach other nodes late.
 SILENCE_SECONDS = 30.0
+# Where Slurm, PBS and LSF tell a job its number.
+JOB_NUMBERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 
 
 def place() -> str:
@@ -27,8 +29,13 @@ def place() -> str:
 
 
 def cluster_job() -> str | None:
-    """Return the number of the Slurm job that this process belongs to, None outside of one."""
-    return os.environ.get("SLURM_JOB_ID")
+    """Return the number of the cluster's job that this process belongs to, None outside of one.
+
+    A job that its scheduler queues again keeps its number.
+    """
+    # Other programs than Grid Engine set JOB_ID as well.
+    names = (*JOB_NUMBERS, "JOB_ID") if "SGE_ROOT" in os.environ else JOB_NUMBERS
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
 def told_by(path: Path) -> dict | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from brainmri.mapping import settings_from
-from brainmri.models.settings import CnnSettings, Design, HeadSettings, require
+from brainmri.models.settings import CnnSettings, Design, HeadSettings, require, require_known_words
 from brainmri.training.augment_settings import NO_AUGMENTATION, STANDARD_AUGMENTATION, AugmentSettings
 from brainmri.training.settings import (
     CheckpointSettings,
@@ -118,33 +118,18 @@ class Recipe(Design):
 
     def __post_init__(self):
         super().__post_init__()
+        require_known_words(self)
         require(1 <= self.epochs <= 100_000, "epochs", self.epochs, "1 or more")
         require(1 <= self.batch_size <= 65_536, "batch_size", self.batch_size, "1 or more")
-        require(
-            isinstance(self.augment, AugmentSettings) or self.augment in ("none", "standard"),
-            "augment",
-            self.augment,
-            "none, standard, or a mapping of amounts",
-        )
         for key in ("mixup", "cutmix"):
             require(0 <= getattr(self, key) <= 100, key, getattr(self, key), "0 to 100")
         smoothing = self.label_smoothing
         require(0 <= smoothing < 1, "label_smoothing", smoothing, "0 up to, not including, 1")
-        require(
-            self.class_weights in (None, "balanced"), "class_weights", self.class_weights, "null, balanced"
-        )
         micro = self.micro_batch
         require(micro is None or micro >= 1, "micro_batch", micro, "1 or more, or null")
         require(self.ema is None or 0 < self.ema < 1, "ema", self.ema, "between 0 and 1, or null")
         clip = self.gradient_clip
         require(clip is None or clip > 0, "gradient_clip", clip, "above 0, or null")
-        require(self.compile in ("auto", True, False), "compile", self.compile, "auto, true, false")
-        for key, allowed in (
-            ("sampler", ("shuffled", "balanced")),
-            ("precision", ("auto", "fp32", "tf32", "bf16", "fp16")),
-            ("layout", ("auto", "channels_last", "contiguous")),
-        ):
-            require(getattr(self, key) in allowed, key, getattr(self, key), ", ".join(allowed))
 
     @property
     def augmentation(self) -> AugmentSettings:

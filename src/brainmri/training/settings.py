@@ -6,7 +6,7 @@ Light on purpose (no torch), as `brainmri.training.recipe`, which puts them toge
 from dataclasses import dataclass
 from typing import Literal
 
-from brainmri.models.settings import require
+from brainmri.models.settings import require, require_known_words
 
 Monitor = Literal["val_loss", "val_accuracy", "val_macro_f1"]
 
@@ -40,8 +40,7 @@ class OptimizerSettings:
     layer_decay: float | None = None
 
     def __post_init__(self):
-        names = ("adam", "adamw", "sgd")
-        require(self.name in names, "optimizer.name", self.name, ", ".join(names))
+        require_known_words(self, "optimizer.")
         require(0 < self.learning_rate < 100, "optimizer.learning_rate", self.learning_rate, "above 0")
         body = self.body_learning_rate
         require(body is None or 0 < body < 100, "optimizer.body_learning_rate", body, "above 0, or null")
@@ -84,15 +83,13 @@ class ScheduleSettings:
     monitor: Literal["val_loss", "val_accuracy", "val_macro_f1", "train_loss"] = "val_loss"
 
     def __post_init__(self):
-        names = ("constant", "step", "plateau", "cosine")
-        require(self.name in names, "schedule.name", self.name, ", ".join(names))
+        require_known_words(self, "schedule.")
         require(self.step_epochs >= 1, "schedule.step_epochs", self.step_epochs, "1 or more")
-        require(0 < self.factor <= 1, "schedule.factor", self.factor, "above 0, up to 1")
+        require(0 < self.factor < 1, "schedule.factor", self.factor, "between 0 and 1")
         require(self.patience >= 0, "schedule.patience", self.patience, "0 or more")
         require(self.warmup_epochs >= 0, "schedule.warmup_epochs", self.warmup_epochs, "0 or more")
         lowest = self.minimum_learning_rate
         require(lowest >= 0, "schedule.minimum_learning_rate", lowest, "0 or more")
-        check_monitor("schedule.monitor", self.monitor, "train_loss")
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ class EarlyStoppingSettings:
     minimum_delta: float = 0.0
 
     def __post_init__(self):
-        check_monitor("early_stopping.monitor", self.monitor)
+        require_known_words(self, "early_stopping.")
         require(self.patience >= 1, "early_stopping.patience", self.patience, "1 or more")
         require(self.minimum_delta >= 0, "early_stopping.minimum_delta", self.minimum_delta, "0 or more")
 
@@ -133,7 +130,7 @@ class CheckpointSettings:
     monitor: Literal["val_loss", "val_accuracy", "val_macro_f1", "last"] = "val_loss"
 
     def __post_init__(self):
-        check_monitor("checkpoint.monitor", self.monitor, "last")
+        require_known_words(self, "checkpoint.")
 
 
 @dataclass(frozen=True)
@@ -158,9 +155,3 @@ class LinearProbeSettings:
         require(0 <= self.epochs <= 100_000, "linear_probe.epochs", self.epochs, "0 or more")
         rate = self.learning_rate
         require(0 < rate < 100, "linear_probe.learning_rate", rate, "above 0")
-
-
-def check_monitor(key: str, monitor: str, *others: str) -> None:
-    """Raise unless `monitor` is one of the validation scores, or of `others`."""
-    allowed = ("val_loss", "val_accuracy", "val_macro_f1", *others)
-    require(monitor in allowed, key, monitor, ", ".join(allowed))

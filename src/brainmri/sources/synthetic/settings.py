@@ -11,7 +11,7 @@ SPLIT_BY = ("image", "patient")
 RANGES = {
     "patients": (1, 1_000_000),
     "slices": (1, 200),
-    "size": (32, 2048),
+    "size": (64, 2048),
     "seed": (0, 2**63 - 1),
     "test_fraction": (0, 1),
     "copies": (0, 1),
