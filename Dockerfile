@@ -19,8 +19,10 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --create-home --uid 1000 brainmri
 COPY --from=build /opt/brainmri /opt/brainmri
+# USER for whoever runs with a number that has no name here: Snakemake asks for the name.
 ENV PATH=/opt/brainmri/bin:$PATH \
-    PYTHONDONTWRITEBYTECODE=1
+    PYTHONDONTWRITEBYTECODE=1 \
+    USER=brainmri
 WORKDIR /work
 RUN chown brainmri:brainmri /work
 USER brainmri

@@ -1,6 +1,11 @@
 """The container recipes: from the lock, for everybody but root, with what the README asks for."""
 
+import getpass
+import os
+import pwd
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -11,6 +16,13 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DOCKER, APPTAINER = "Dockerfile", "apptainer.def"
 RECIPES = [DOCKER, APPTAINER]
+# Keeps what it was asked for, and runs the command as it is.
+STAND_IN = """#!/bin/sh
+[ "$1" = --version ] && echo "apptainer version 1.3.0" && exit
+echo "$@" >> "$TOLD"
+while [ "$2" != -c ]; do shift; done
+exec "$@"
+"""
 
 
 def text_of(recipe: str) -> str:
@@ -82,6 +94,21 @@ def test_the_image_runs_as_a_user_without_rights():
     assert "setup" not in sections()
 
 
+def test_a_user_whom_the_image_does_not_know_has_a_name(monkeypatch):
+    def unknown(number):
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    final = text_of(DOCKER).rpartition("\nFROM ")[2]
+    for words in re.findall(r"^ENV (.*)", final, flags=re.MULTILINE):
+        for name, value in re.findall(r"(\w+)=(\S+)", words):
+            monkeypatch.setenv(name, value)
+    # Each run of Snakemake asks so, and falls where there is none.
+    assert getpass.getuser() == "brainmri"
+
+
 def test_nothing_but_the_sources_can_get_into_the_image():
     lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
     assert lines[0] == "*"
@@ -99,3 +126,24 @@ def test_recipes_workflow_and_project_agree_on_the_version():
     )
     # In an image, its own command comes before that of the machine outside.
     assert "export PATH=/opt/brainmri/bin:{quote(os.path.dirname(sys.executable))}:" in snakefile
+
+
+@pytest.mark.slow
+def test_each_job_runs_in_the_image_that_the_command_names(tmp_path):
+    (tmp_path / "bin").mkdir()
+    for name in ("apptainer", "singularity"):
+        (tmp_path / "bin" / name).write_text(STAND_IN)
+        (tmp_path / "bin" / name).chmod(0o755)
+    image, told = tmp_path / "brainmri.sif", tmp_path / "told"
+    image.touch()
+    phantom = "{phantom: {source: {phantom: {patients: 24, slices: 1, size: 64}}}}"
+    command = [Path(sys.executable).parent / "snakemake", "--directory", tmp_path, "--cores", "1"]
+    command += ["--configfile", ROOT / "config" / "config.yaml"]
+    command += ["--software-deployment-method", "apptainer", "--apptainer-args=--nv"]
+    command += ["--config", f"image={image}", f"datasets={phantom}", "--", "data/phantom/fetch.json"]
+    environment = os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "TOLD": str(told)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(rf"^exec .* --nv .*{re.escape(str(image))} bash -c .*brainmri fetch", told.read_text())
+    # Docs and workflow use one key.
+    assert '--config image="$PWD/brainmri.sif"' in (ROOT / "docs" / "containers.md").read_text()

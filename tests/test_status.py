@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,11 +17,11 @@ from hypothesis import strategies as st
 
 from brainmri.cli import main
 from brainmri.events import recorded
-from brainmri.jobs import Job, jobs_of, remember
-from brainmri.standing import epochs_in
+from brainmri.jobs import Job, document_of, jobs_of, remember
+from brainmri.standing import RUNS, epochs_in
 from brainmri.study import Study
 from brainmri.training.interruption import INTERRUPTED, Interrupted
-from brainmri.training.lock import place, start_time
+from brainmri.training.lock import identity, place, start_time
 
 ROOT = Path(__file__).parents[1]
 EPOCH = "epoch {}/8: train loss 1; val loss 1, accuracy 0.5, macro-F1 0.4; rate 1e-03, 2.0 s, 8 images/s"
@@ -87,6 +89,12 @@ def begin(job: Job, **start) -> None:
     job.record.write_text(json.dumps(facts | start) + "\n")
 
 
+def test_where_files_lie_is_no_part_of_what_a_study_is(study):
+    assert Study(**document_of(study)) == study
+    moved = replace(study, archives_dir="other", weights_dir="elsewhere", logs_dir=Path("there"))
+    assert document_of(moved) == document_of(study)
+
+
 def test_before_anything_is_done_all_waits(told, jobs):
     text = told("small")
     assert text.startswith(f"Study small: {len(jobs)} jobs: {len(jobs)} waiting.")
@@ -142,8 +150,30 @@ def test_a_killed_job_has_failed_and_one_that_is_made_again_is_done(told, jobs):
 def test_on_another_machine_signs_of_life_count(told, jobs):
     begin(jobs["audit"], host="node7", place="node7 pid:[1]")
     assert "on node7" in told()
-    os.utime(jobs["audit"].record, (0, 0))
-    assert "1 failed" in told()
+    past = time.time() - 130
+    os.utime(jobs["audit"].record, (past, past))
+    text = told()
+    # Whether it was killed cannot be seen from here.
+    assert "1 silent" in text and "failed" not in text
+    assert f"process {os.getpid()} on node7: no sign of life for 2 min " in text
+    assert " s: suspended, queued again, or killed\n" in text
+    (job,) = [job for job in told("--json")["jobs"] if job["rule"] == "audit"]
+    assert job["state"] == "silent" and job["reason"].startswith("no sign of life for 2 min ")
+
+
+def test_while_a_run_of_snakemake_lives_nobody_is_asked_for_another(told, jobs):
+    sign = Path(".snakemake", RUNS, "1.json")
+    sign.parent.mkdir(parents=True)
+    sign.write_text(json.dumps(identity() | {"place": "login2 pid:[1]", "pid": 9}))
+    text = told()
+    assert "Snakemake is at work on login2 (process 9);" in text and "called again" not in text
+    os.utime(sign, (0, 0))
+    assert "called again" in told()
+    sign.write_text(json.dumps(identity()))  # here, where its process can be seen
+    os.utime(sign, (0, 0))
+    assert f"(process {os.getpid()});" in told()
+    sign.write_text("[]")
+    assert "called again" in told()
 
 
 def test_jobs_of_rules_that_are_not_listed_count_once_they_left_a_record(told, study, jobs, monkeypatch):

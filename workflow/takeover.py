@@ -1,21 +1,31 @@
 """What a killed Snakemake leaves, taken away: its locks, its jobs that still run, files half written.
 
 Plain Python for the Snakefile. Each run holds a shared lock of the file system (`flock`) for as long as it
-lives, however it ends. Who gets that lock for itself alone knows that no other run is at work here.
+lives, however it ends. Who gets that lock for itself alone knows that no other run is at work on this
+machine. The lock need not reach other machines: who works there gives signs of life, and is waited for.
 """
 
+import atexit
 import fcntl
+import json
 import os
 import signal
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 
 from brainmri.artefacts import HALF_WRITTEN
 from brainmri.attempts import attempts_of
+from brainmri.standing import RUNS, SILENCE_SECONDS, is_alive, runs_at_work, silence
+from brainmri.training.beat import place
+from brainmri.training.lock import identity
 
 # Jobs end by themselves once their workflow has (`brainmri.parent`); a training writes its state first.
 SECONDS_TO_END = 15.0
+# So often a run touches its sign of life.
+SECONDS_BETWEEN_SIGNS = 20.0
 # Open for as long as this process lives.
 HELD = []
 
@@ -33,7 +43,8 @@ def take_over(snakemake_dir: Path, logs_dir: Path) -> list[str]:
     Returns
     -------
     list of str
-        What was done, in sentences; empty where there was nothing to do, or another run is alive.
+        What was done, or why nothing was, in sentences; empty where there was nothing to do, or where
+        another run is alive on this machine.
     """
     try:
         snakemake_dir.mkdir(parents=True, exist_ok=True)
@@ -49,16 +60,62 @@ def take_over(snakemake_dir: Path, logs_dir: Path) -> list[str]:
         pass
     else:
         locks = sorted((snakemake_dir / "locks").glob("*.lock"))
-        if locks:
+        refused = alive_elsewhere(snakemake_dir, logs_dir) if locks else None
+        if refused:
+            # Snakemake stops at its own lock, where both want the same files.
+            told.append(refused)
+        elif locks:
             told += ended(logs_dir)
-            for lock in locks:
-                lock.unlink(missing_ok=True)
+            for left in [*locks, *(snakemake_dir / RUNS).glob("*.json")]:
+                left.unlink(missing_ok=True)
             remove_half_written(snakemake_dir.parent)
             told.append("A run that was killed had locked this folder; it is unlocked, and its work goes on.")
     with suppress(OSError):
         fcntl.flock(handle, fcntl.LOCK_SH)
         HELD.append(handle)
+    with suppress(OSError):
+        sign_life(snakemake_dir / RUNS)
     return told
+
+
+def alive_elsewhere(snakemake_dir: Path, logs_dir: Path) -> str | None:
+    """Say which run or job is alive on another machine, and what to do; None where there is none."""
+    found = [
+        (silence(sign), f"Snakemake (process {run['pid']})", run["place"].partition(" ")[0])
+        for sign, run in runs_at_work(snakemake_dir)
+        if run["place"] != place()
+    ]
+    for record in logs_dir.rglob("*.jsonl"):
+        for last in attempts_of(record)[-1:]:
+            if not last.end and not last.is_here and is_alive(last, record):
+                what = f"`brainmri {last.start.get('command')}` (process {last.start['pid']}, {record})"
+                found.append((silence(record), what, last.host))
+    if not found:
+        return None
+    seconds, what, host = min(found)
+    return (
+        f"{what} gave a sign of life on {host} {max(seconds, 0):.0f} s ago, so this folder stays locked: "
+        "wait for its end, or stop it there; where it is dead already, the same command goes on in "
+        f"{SILENCE_SECONDS - seconds:.0f} s."
+    )
+
+
+def sign_life(folder: Path) -> None:
+    """Keep a file that tells other machines of this run, touched until it ends."""
+    folder.mkdir(exist_ok=True)
+    # Snakemake leaves the run's folder before it ends.
+    mine = folder.resolve() / f"{os.getpid()}-{token_hex(4)}.json"
+    mine.write_text(json.dumps(identity()), encoding="utf-8")
+    atexit.register(mine.unlink, missing_ok=True)
+    threading.Thread(target=touch, args=(mine,), daemon=True).start()
+
+
+def touch(sign: Path) -> None:
+    """Touch a file again and again."""
+    while True:
+        time.sleep(SECONDS_BETWEEN_SIGNS)
+        with suppress(OSError):
+            os.utime(sign)
 
 
 def ended(logs_dir: Path) -> list[str]:
@@ -80,9 +137,9 @@ def ended(logs_dir: Path) -> list[str]:
 def remove_half_written(folder: Path) -> None:
     """Remove what killed jobs had begun to write below ``data`` and ``results``; nobody reads it."""
     for part in ("data", "results"):
-        for place, folders, files in os.walk(folder / part):
+        for below, folders, files in os.walk(folder / part):
             # Sources can hold a million files, and are not written so.
             if "raw" in folders:
                 folders.remove("raw")
             for name in filter(HALF_WRITTEN.fullmatch, files):
-                Path(place, name).unlink(missing_ok=True)
+                Path(below, name).unlink(missing_ok=True)

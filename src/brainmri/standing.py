@@ -9,11 +9,15 @@ from pathlib import Path
 from brainmri.attempts import Attempt, attempts_of
 from brainmri.jobs import Job
 from brainmri.reporting.numbers import duration
+from brainmri.training.beat import elsewhere, time_of
 from brainmri.training.interruption import INTERRUPTED
+from brainmri.training.lock import holder_of
 
-STATES = ("done", "running", "failed", "stopped", "waiting")
-# A job on another machine that has not touched its record for so long has ended.
+STATES = ("done", "running", "failed", "silent", "stopped", "waiting")
+# Who works on another machine and has not touched its file for so long has ended, or is not let run.
 SILENCE_SECONDS = 90.0
+# Below Snakemake's own folder: a file of each run of it, touched for as long as that lives.
+RUNS = "brainmri.runs"
 # As the callback `Progress` of a training writes it.
 EPOCH = re.compile(r"^epoch (\d+)/(\d+): .*, ([\d.]+) s, \d+ images/s$", re.MULTILINE)
 # So much of a log's end is read.
@@ -80,9 +84,11 @@ class Standing:
         return epochs_in(tail_of(self.job.log))
 
     def told(self) -> list[str]:
-        """Return what there is to say of a job that runs, stopped or failed."""
+        """Return what there is to say of a job that runs, stopped, failed or is silent."""
         attempt, epochs = self.attempt, self.epochs
-        if self.state != "running":
+        if self.state == "silent":
+            text = [f"begun as process {attempt.start['pid']} on {attempt.host}: {self.reason}"]
+        elif self.state != "running":
             code = attempt.end.get("exit_code")
             after = duration(
                 self.taken("wall_seconds") or (attempt.last_told - attempt.began).total_seconds()
@@ -121,7 +127,7 @@ class Standing:
             document |= {key: attempt.end.get(key) for key in keys}
         if epochs is not None:
             document |= {"epoch": epochs.done, "epochs": epochs.of, "seconds_left": epochs.seconds_left}
-        if self.state in ("failed", "stopped"):
+        if self.state in ("failed", "silent", "stopped"):
             document |= {"reason": self.reason, "last_lines": self.last_lines(lines) if lines else []}
         return document
 
@@ -149,17 +155,32 @@ def standing(job: Job, now: datetime) -> Standing:
         stopped = attempt.end["exit_code"] == INTERRUPTED
         reason = str(attempt.end.get("reason") or "it did not say why")
         return Standing(job, "stopped" if stopped else "failed", attempt, reason, now)
+    if not attempt.is_here:
+        told = f"no sign of life for {duration(silence(job.record))}: suspended, queued again, or killed"
+        return Standing(job, "silent", attempt, told, now)
     return Standing(job, "failed", attempt, "ended without a word: killed, or out of memory", now)
 
 
 def is_alive(attempt: Attempt, record: Path) -> bool:
     """Tell whether an attempt that told no end still runs: by its process here, by its signs elsewhere."""
-    if attempt.is_here:
-        return attempt.runs_here
-    try:
-        return time.time() - record.stat().st_mtime < SILENCE_SECONDS
-    except OSError:
-        return False
+    return attempt.runs_here if attempt.is_here else silence(record) < SILENCE_SECONDS
+
+
+def runs_at_work(snakemake_dir: Path) -> list[tuple[Path, dict]]:
+    """Return the runs of Snakemake that live, here or elsewhere: file, and what it tells of the run."""
+    found = []
+    for sign in sorted((snakemake_dir / RUNS).glob("*.json")):
+        away = elsewhere(sign)
+        told = holder_of(sign) if away is None else away
+        if told is not None and (away is None or silence(sign) < SILENCE_SECONDS):
+            found.append((sign, told))
+    return found
+
+
+def silence(path: Path) -> float:
+    """Return for how many seconds nobody has touched a file; infinite where there is none."""
+    touched = time_of(path)
+    return time.time() - touched / 1e9 if touched is not None else float("inf")
 
 
 def made_since(job: Job, when: datetime) -> bool:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from brainmri.errors import BrainmriError, nearest
 from brainmri.jobs import REMEMBERED, jobs_of, remembered
-from brainmri.standing import STATES, Standing, standing
+from brainmri.standing import STATES, Standing, printable, runs_at_work, standing
 from brainmri.study import Study
 
 LOGS = Path("logs")
+SNAKEMAKE = Path(".snakemake")
 CONFIGURATIONS = Path("config")
 SCHEMA = Path("workflow", "schemas", "config.schema.yaml")
 INDENT = "    "
@@ -20,8 +21,9 @@ def status(
 ) -> None:
     """Tell what of a study is done, running, stopped, failed and why, and what waits; at any time.
 
-    Reads what lies on the disk, and changes nothing. Whether a changed key, file or line of code makes a
-    job run again is not looked at: `snakemake --dry-run` tells it.
+    Reads what lies on the disk, and changes nothing. Silent is a job on another machine that gives no sign
+    of life: whether it was killed cannot be seen from here. Whether a changed key, file or line of code
+    makes a job run again is not looked at: `snakemake --dry-run` tells it.
 
     Parameters
     ----------
@@ -76,13 +78,13 @@ def told(study: Study, standings: list[Standing], lines: int) -> list[str]:
     sums = totals(standings)
     counts = ", ".join(f"{sums[state]} {state}" for state in STATES if sums[state])
     text = [f"Study {study.name}: {sums['jobs']} jobs: {counts}."]
-    for state in ("failed", "stopped", "running"):
+    for state in ("failed", "silent", "stopped", "running"):
         chosen = [one for one in standings if one.state == state]
         text += ["", f"{state}:"] if chosen else []
         for one in chosen:
             text.append(f"  {one.job}")
             text += [f"{INDENT}{line}" for line in one.told()]
-            if state == "failed" and lines:
+            if state in ("failed", "silent") and lines:
                 text.append(f"{INDENT}the last lines of {one.job.log}:")
                 text += [f"{INDENT}| {line}" for line in one.last_lines(lines)]
     waiting = Counter(one.job.rule for one in standings if one.state == "waiting")
@@ -94,7 +96,13 @@ def told(study: Study, standings: list[Standing], lines: int) -> list[str]:
         without = f"; {unknown} of them left no record" if unknown else ""
         text += ["", "done:", f"  {sums['done']} jobs; what ended took {took}{without}"]
     if not sums["running"] and sums["done"] < sums["jobs"]:
-        text += ["", "Nothing is running. Snakemake goes on from here when it is called again."]
+        # Who waits for a cluster's queue must not be told to call it a second time.
+        runs = [run for _, run in runs_at_work(SNAKEMAKE)]
+        places = [printable(f"{run['place'].partition(' ')[0]} (process {run['pid']})") for run in runs]
+        if places:
+            text += ["", f"Snakemake is at work on {', '.join(places)}; no job is seen to run."]
+        else:
+            text += ["", "Nothing is running. Snakemake goes on from here when it is called again."]
     return text
 
 

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from brainmri.audit.audit import audit
 from brainmri.audit.overlap import overlap
+from brainmri.audit.pool import pool
 from brainmri.evaluation.baselines import baselines
 from brainmri.evaluation.compare import compare
 from brainmri.evaluation.evaluate import evaluate
 from brainmri.evaluation.explain import explain
 from brainmri.evaluation.plot_data import plot_data
+from brainmri.evaluation.predict_external import predict_external
 from brainmri.evaluation.predict_split import predict_split
+from brainmri.evaluation.probes import probes
 from brainmri.images.box import CropSettings
 from brainmri.images.crop import crop
 from brainmri.images.inventory import inventory
@@ -22,8 +25,10 @@ from brainmri.reporting.draw_comparison import draw_comparison
 from brainmri.reporting.draw_curves import draw_curves
 from brainmri.reporting.draw_dataset import draw_dataset
 from brainmri.reporting.draw_explain import draw_explain
+from brainmri.reporting.draw_external import draw_external
 from brainmri.reporting.draw_model import draw_model
 from brainmri.reporting.draw_pairs import draw_pairs
+from brainmri.reporting.draw_probes import draw_probes
 from brainmri.reporting.draw_quality import draw_quality
 from brainmri.reporting.draw_split import draw_split
 from brainmri.reporting.report import report
@@ -46,6 +51,8 @@ MODEL = {
     "augment": "none",
 }
 PHANTOM = {"patients": 24, "slices": 2, "size": 64, "seed": 1}
+# The second data set.
+OTHER = {"patients": 12, "slices": 1, "size": 64, "seed": 2}
 SPLIT = {"protocol": "grouped", "train": 0.5, "val": 0.25, "test": 0.25}
 SHEETS = ("groups", "across", "conflicts", "weakest", "rejected", "neighbours")
 
@@ -92,30 +99,48 @@ def study_below(root: Path) -> Study:
 def stages_below(root: Path) -> dict[str, Stage]:
     """Return the stages of the study in their order, by name."""
     study = study_below(root)
-    stages = [*data_stages(study), *result_stages(study, root), *figure_stages(study)]
+    data = study.data_folder("phantom")
+    stages = data_stages(study)
+    stages.append(
+        Stage(
+            "overlap",
+            {"inventories": [data / "inventory.parquet"] * 2, "images": [data / f"whole_{WHOLE}.npy"] * 2},
+            {"output": data / "overlap.parquet"},
+            partial(overlap, workers=1),
+        )
+    )
+    stages += [*result_stages(study, root), *figure_stages(study)]
     stages.append(
         Stage("report", {}, {"output": study.folder / "report" / "index.html"}, partial(report, study))
     )
     return {stage.name: stage for stage in stages}
 
 
-def data_stages(study: Study) -> list[Stage]:
-    """Return the stages from the source to the copies."""
-    data = study.data_folder("phantom")
-    source = SourceSettings(phantom={**PHANTOM, "workers": 1})
+def all_stages(root: Path) -> dict[str, Stage]:
+    """Return the stages, with those of two data sets (`overlap` is of these) and the probes, by name."""
+    study = study_below(root)
+    first = {name: stage for name, stage in stages_below(root).items() if name != "overlap"}
+    more = [*outside_stages(study, root), *probe_stages(study, root)]
+    return first | {stage.name: stage for stage in more}
+
+
+def data_stages(study: Study, dataset: str = "phantom", phantom: dict = PHANTOM) -> list[Stage]:
+    """Return the stages from the source to the copies in a data set."""
+    data = study.data_folder(dataset)
+    source = SourceSettings(phantom={**phantom, "workers": 1})
     listed, raw = data / "inventory.parquet", data / "raw"
     return [
         Stage(
             "fetch",
             {},
             {"raw": raw, "output": data / "fetch.json"},
-            partial(fetch, "phantom", source),
+            partial(fetch, dataset, source),
         ),
         Stage(
             "checksum",
             {},
             {"output": data / "checksums.parquet"},
-            partial(checksum, "phantom", raw, record=data / "fetch.json", workers=1),
+            partial(checksum, dataset, raw, record=data / "fetch.json", workers=1),
         ),
         Stage(
             "inventory",
@@ -141,12 +166,6 @@ def data_stages(study: Study) -> list[Stage]:
             {name: data / f"{name}.parquet" for name in ("duplicates", "groups", "rejected")}
             | {"output": data / "audit.json"},
             partial(audit, workers=1),
-        ),
-        Stage(
-            "overlap",
-            {"inventories": [listed, listed], "images": [data / f"whole_{WHOLE}.npy"] * 2},
-            {"output": data / "overlap.parquet"},
-            partial(overlap, workers=1),
         ),
     ]
 
@@ -229,6 +248,99 @@ def result_stages(study: Study, root: Path) -> list[Stage]:
             {"output": study.folder / "comparison.parquet"}
             | {name: study.folder / f"{name}.parquet" for name in ("pairs", "leakage", "external")},
             partial(compare, resamples=100),
+        ),
+    ]
+
+
+def outside_stages(study: Study, root: Path) -> list[Stage]:
+    """Return the stages that a second data set is for, which `data_stages` has made before."""
+    run, folder = study.runs()[0], root / "outside"
+    datasets = ["other", "phantom"]
+    own, other = study.data_folder("phantom"), study.data_folder("other")
+    shared, tested = study.overlap_path(*datasets), folder / "other.parquet"
+
+    def of_both(name: str) -> list[Path]:
+        return [other / name, own / name]
+
+    pooled = ("inventory", "rejected", "groups")
+    return [
+        Stage(
+            "overlap",
+            {"inventories": of_both("inventory.parquet"), "images": of_both(f"whole_{WHOLE}.npy")},
+            {"output": shared},
+            partial(overlap, workers=1),
+        ),
+        Stage(
+            "pool",
+            {"inventories": of_both("inventory.parquet"), "duplicates": of_both("duplicates.parquet")}
+            | {"rejections": of_both("rejected.parquet"), "audits": of_both("audit.json")}
+            | {"records": of_both("fetch.json"), "overlaps": [shared]},
+            {name: folder / "pool" / f"{name}.parquet" for name in pooled}
+            | {"pairs": folder / "pool" / "duplicates.parquet"}
+            | {"record": folder / "pool" / "fetch.json", "output": folder / "pool" / "audit.json"},
+            partial(pool, "both", datasets),
+        ),
+        Stage(
+            "predict_external",
+            {"manifest": study.split_folder("phantom", "grouped") / "manifest.parquet"}
+            | {"predictions": run.folder / "predictions.parquet"}
+            | {"calibration": run.folder / "calibration.json"}
+            | {"model": run.folder / "model.safetensors", "metadata": run.folder / "model.json"}
+            | {"inventory": other / "inventory.parquet", "groups": other / "groups.parquet"}
+            | {"overlap": shared, "images": other / f"images_{SIZE}.npy"}
+            | {"crops": other / f"crops_{SIZE}.parquet"},
+            {"output": tested},
+            partial(predict_external, "phantom", "grouped", "cnn", 0, "other", device="cpu", threads=1),
+        ),
+        Stage(
+            "compare of two data sets",
+            {"metrics": [run.folder / "metrics.json"]}
+            | {"predictions": [run.folder / "predictions.parquet"], "applied": [tested]},
+            {name: folder / f"{name}.parquet" for name in ("pairs", "leakage", "external")}
+            | {"output": folder / "comparison.parquet"},
+            partial(compare, resamples=100),
+        ),
+        Stage(
+            "draw_external",
+            {"external": folder / "external.parquet"},
+            {"output": folder / "cnn.svg"},
+            partial(draw_external, model="cnn"),
+        ),
+    ]
+
+
+def probe_stages(study: Study, root: Path) -> list[Stage]:
+    """Return the stages of the probes."""
+    reads = {
+        "manifest": study.split_folder("phantom", "grouped") / "manifest.parquet",
+        "images": study.data_folder("phantom") / f"images_{SIZE}.npy",
+    }
+    folder, state = root / "probes", root / "state"
+    return [
+        Stage(
+            "probes",
+            reads,
+            {"output": folder / "probes.json", "predictions": folder / "probes.parquet"},
+            partial(
+                probes,
+                recipe=recipe_from(MODEL),
+                dataset="phantom",
+                split="grouped",
+                protocol="grouped",
+                model="cnn",
+                epochs=1,
+                resamples=100,
+                device="cpu",
+                threads=1,
+                work_dir=state / "probes",
+                cache_dir=state / "arithmetic",
+            ),
+        ),
+        Stage(
+            "draw_probes",
+            {"probes": folder / "probes.parquet", **reads},
+            {"output": folder / "probes.png"},
+            partial(draw_probes, "phantom", "grouped"),
         ),
     ]
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from brainmri.artefacts import written_atomically
-from brainmri.training.lock import place, start_time
+from brainmri.standing import RUNS, SILENCE_SECONDS, runs_at_work
+from brainmri.training.lock import identity, place, start_time
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow"))
@@ -93,6 +94,70 @@ def test_a_process_that_is_not_surely_the_job_is_left_alone(folders, monkeypatch
         takeover.take_over(*folders)
         assert stranger.poll() is None
         stranger.kill()
+
+
+def sign(snakemake: Path, **changes) -> Path:
+    """Write the sign of life of a run of Snakemake."""
+    file = snakemake / RUNS / "1-a.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(identity() | changes))
+    return file
+
+
+def silent(file: Path) -> None:
+    """Make a file one that nobody has touched for long enough."""
+    past = time.time() - SILENCE_SECONDS - 1
+    os.utime(file, (past, past))
+
+
+def test_a_job_that_lives_on_another_machine_is_waited_for(folders):
+    half = folders[0].parent / "results" / ".metrics.json.7-0123abcd.tmp"
+    half.parent.mkdir()
+    half.touch()
+    record(folders[1], 7, host="node7", place="node7 pid:[1]")
+    (told,) = takeover.take_over(*folders)
+    assert "`brainmri crop` (process 7, " in told and "on node7 " in told and "goes on in 90 s." in told
+    assert half.exists() and (folders[0] / "locks/0.output.lock").exists()
+    # No word of an end: it is dead once it is silent.
+    takeover.HELD.clear()
+    silent(folders[1] / "crop.jsonl")
+    assert "unlocked" in takeover.take_over(*folders)[0]
+    assert not half.exists()
+
+
+def test_a_run_that_lives_on_another_machine_is_waited_for(folders):
+    other = sign(folders[0], place="login2 pid:[1]", pid=9)
+    (told,) = takeover.take_over(*folders)
+    assert "Snakemake (process 9) gave a sign of life on login2 " in told
+    assert (folders[0] / "locks/0.output.lock").exists()
+    takeover.HELD.clear()
+    silent(other)
+    assert "unlocked" in takeover.take_over(*folders)[0]
+    assert not other.exists()
+
+
+def test_a_run_gives_signs_of_life_until_it_ends(folders):
+    often = "import takeover; takeover.SECONDS_BETWEEN_SIGNS = 0.05"
+    code = ALIVE.replace("from takeover", f"{often}\nfrom takeover")
+    # As Snakemake does, it takes relative paths, and is elsewhere when it ends.
+    code = code.replace("time.sleep(60)", "input(); import os; os.chdir('/')")
+    command = [sys.executable, "-c", code, ROOT / "workflow", *(folder.name for folder in folders)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=folders[0].parent, **pipes) as other:
+        other.stdout.readline()
+        ((file, told),) = runs_at_work(folders[0])
+        assert told["pid"] == other.pid and told["place"] == place()
+        silent(file)
+        until = time.monotonic() + 20
+        while time.time() - file.stat().st_mtime > SILENCE_SECONDS:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        other.communicate("\n")
+        assert other.wait(timeout=20) == 0
+    assert not file.exists()
+    # One that was killed could not take its sign away, which says nothing on its own machine.
+    sign(folders[0], pid=other.pid)
+    assert runs_at_work(folders[0]) == []
 
 
 def test_without_a_lock_nobody_is_touched(folders):

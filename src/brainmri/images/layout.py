@@ -29,7 +29,7 @@ class LayoutSettings:
         The folder below the root whose images belong to no split of the source; ``""`` is the root.
     patient_pattern
         A regular expression that is searched in the image's path below the root; its group ``patient``,
-        or else its first group, is the patient's identity.
+        or else its first group, is the patient's identity, which is kept in plain as the path is.
     """
 
     root: str = ""
