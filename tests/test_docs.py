@@ -112,7 +112,8 @@ def test_commands_and_their_options_exist(page, capsys):
             parser_of(command, getattr(import_module(module), function)).parse_args(rest)
         # What is only shown in part may lack what is required.
         told = capsys.readouterr().err
-        assert not told or "are required" in told or "is required" in told, f"brainmri {' '.join(words)}: {told}"
+        lacking = "are required" in told or "is required" in told
+        assert not told or lacking, f"brainmri {' '.join(words)}: {told}"
 
 
 def test_every_option_of_a_command_has_its_words(capsys):

@@ -95,6 +95,15 @@ def test_where_files_lie_is_no_part_of_what_a_study_is(study):
     assert document_of(moved) == document_of(study)
 
 
+def test_records_of_listed_rules_are_counted_once_and_others_too(study, jobs):
+    folder = study.logs_dir / "data" / "phantom"
+    folder.mkdir(parents=True)
+    for name in ("crop_32", "crop_alike_north_32", "overlap-north", "resample_4", "cropped"):
+        (folder / f"{name}.jsonl").touch()
+    found = {job.rule for job in jobs_of(study)} - set(jobs)
+    assert found == {"resample", "cropped"}
+
+
 def test_before_anything_is_done_all_waits(told, jobs):
     text = told("small")
     assert text.startswith(f"Study small: {len(jobs)} jobs: {len(jobs)} waiting.")

@@ -228,9 +228,9 @@ def other_jobs(study: Study) -> Iterator[Job]:
             yield Job(named, wildcards, record.with_suffix(".log"), ())
     for dataset in study.datasets:
         for record in sorted((study.logs_dir / "data" / dataset).glob("*.jsonl")):
-            # crop_64 and overlap-other are those of the rules crop and overlap.
-            named = re.split(r"-|_\d", record.stem)[0]
-            if named not in LISTED:
+            # crop_64, crop_alike_north_64 and overlap-north are those of rules that are listed.
+            if not any(re.fullmatch(rf"{name}([-_].*)?", record.stem) for name in LISTED):
+                named = re.split(r"-|_\d", record.stem)[0]
                 wildcards = {"dataset": dataset} | ({"of": record.stem} if named != record.stem else {})
                 yield Job(named, wildcards, record.with_suffix(".log"), ())
 

@@ -177,6 +177,12 @@ def test_impossible_settings_are_refused(tmp_path, changed, said):
         Files(tmp_path).probe(**changed)
 
 
+def test_a_work_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "work").write_text("a file in its place")
+    with pytest.raises(BrainmriError, match="Cannot work in .*run again"):
+        Files(tmp_path).probe()
+
+
 def test_a_split_without_test_images_is_told_by_the_command(tmp_path, capsys):
     files = Files(tmp_path)
     write_parquet(files.manifest[files.manifest["split"] != "test"], tmp_path / "manifest.parquet", config={})

@@ -76,10 +76,16 @@ def work_folder(order: ProbeTraining, work_dir: Path, output: Path) -> Path:
             "code": inputs_digest(code_of("brainmri.evaluation.probe_training")),
         }
     )
-    if folder.is_dir() and not (folder / mark).is_file():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / mark).touch()
+    try:
+        if folder.is_dir() and not (folder / mark).is_file():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / mark).touch()
+    except OSError as error:
+        raise BrainmriError(
+            f"Cannot work in {folder}: {error.strerror or error}. Free space or mend permissions, then run "
+            "again."
+        ) from error
     return folder
 
 
