@@ -4,6 +4,8 @@ The profiles of these names call it; by hand, the first line prints a number, th
 
     python3 profiles/schedulers.py submit pbs --threads 8 --memory 4000 --minutes 60 --gpus 1 job.sh
     python3 profiles/schedulers.py status pbs 1234
+
+A job that came to its own end leaves its exit status in logs/jobs/NUMBER.exit, since schedulers forget jobs.
 """
 
 import argparse
@@ -12,11 +14,22 @@ import re
 import subprocess
 import sys
 import time
+import uuid
+from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 
 LOGS = Path("logs/jobs")
-# Accounting learns of an end some seconds after the queue has forgotten the job.
+# Accounting, or another node's files, tell of an end some seconds after the queue has forgotten the job.
 SECONDS_UNTIL_ACCOUNTED = (0, 2, 4, 8, 16)
+# Runs a job, and keeps its exit status in a file. Who is killed leaves none, nor one of an earlier start.
+KEEPER = """#!/bin/sh
+rm -f {exit}
+/bin/sh {script} < /dev/null
+status=$?
+echo $status > {exit}.new && mv {exit}.new {exit}
+exit $status
+"""
 
 
 def asked(*command: str, given: str | None = None) -> subprocess.CompletedProcess:
@@ -24,16 +37,10 @@ def asked(*command: str, given: str | None = None) -> subprocess.CompletedProces
     return subprocess.run(command, input=given, capture_output=True, text=True)
 
 
-def submission(scheduler: str, job: argparse.Namespace) -> tuple[list[str], str | None]:
-    """Return the command that hands a job over, and what it reads from its standard input, if anything."""
-    make = {"pbs": pbs, "sge": sge, "lsf": lsf, "kubernetes": kubernetes, "aws_batch": aws_batch}
-    return make[scheduler](job)
-
-
 def pbs(job: argparse.Namespace) -> tuple[list[str], None]:
     """OpenPBS and PBS Professional; `-r y` lets a node's failure queue the job again."""
     gpus = f":ngpus={job.gpus}" if job.gpus else ""
-    words = ["qsub", "-r", "y", "-j", "oe", "-o", str(LOGS), *queue_words(job, "-q")]
+    words = ["qsub", "-S", "/bin/sh", "-r", "y", "-j", "oe", "-o", str(LOGS), *queue_words(job, "-q")]
     words += ["-l", f"select=1:ncpus={job.threads}:mem={job.memory}mb{gpus}"]
     return [*words, "-l", f"walltime={clock(job.minutes)}", job.script], None
 
@@ -73,6 +80,8 @@ def kubernetes(job: argparse.Namespace) -> tuple[list[str], str]:
     }
     pod = {
         "restartPolicy": "Never",
+        # In the Job's own spec it would count the time that the pod waits for a node.
+        "activeDeadlineSeconds": job.minutes * 60,
         "containers": [container],
         "volumes": [{"name": "shared", "persistentVolumeClaim": {"claimName": job.volume}}],
     }
@@ -82,7 +91,6 @@ def kubernetes(job: argparse.Namespace) -> tuple[list[str], str]:
         "metadata": {"generateName": "brainmri-"},
         "spec": {
             "backoffLimit": 0,
-            "activeDeadlineSeconds": job.minutes * 60,
             "ttlSecondsAfterFinished": 86400,
             "template": {"spec": pod},
         },
@@ -128,18 +136,26 @@ def number_in(told: str) -> str:
     return found[1] if found else told.strip().splitlines()[-1].strip()
 
 
+def keeper(script: Path, status_file: Path) -> Path:
+    """Write beside a job's script the one that is handed over: it runs it, and keeps its exit status."""
+    path = script.with_name(f"{script.name}.keeper")
+    path.write_text(KEEPER.format(script=quote(str(script)), exit=quote(str(status_file))), encoding="utf-8")
+    return path
+
+
+def kept(number: str) -> str | None:
+    """Return what a job's own exit status says, None where it left none."""
+    with suppress(OSError, ValueError):
+        return ended(int((LOGS / f"{number}.exit").read_text(encoding="utf-8")) == 0)
+    return None
+
+
 def state(scheduler: str, number: str) -> str:
     """Return `running`, `success` or `failed`; a job that nobody knows any more has failed."""
-    know = {
-        "pbs": pbs_state,
-        "sge": sge_state,
-        "lsf": lsf_state,
-        "kubernetes": kubernetes_state,
-        "aws_batch": aws_batch_state,
-    }
+    _, ask = SCHEDULERS[scheduler]
     for seconds in SECONDS_UNTIL_ACCOUNTED:
         time.sleep(seconds)
-        found = know[scheduler](number)
+        found = ask(number) or kept(number)
         if found:
             return found
     return "failed"
@@ -150,14 +166,35 @@ def ended(well: bool) -> str:
     return "success" if well else "failed"
 
 
+def silent(told: subprocess.CompletedProcess, unknown: str) -> str | None:
+    """Return what to make of a scheduler that says nothing of a job.
+
+    Parameters
+    ----------
+    told
+        What its program said.
+    unknown
+        What it says of a job that it does not know: a regular expression.
+
+    Returns
+    -------
+        None where it does not know the job, else `running`: it is out of order, which ends no job.
+    """
+    return None if re.search(unknown, told.stdout + told.stderr) else "running"
+
+
 def pbs_state(number: str) -> str | None:
-    """Ask PBS, which keeps jobs that have ended for a while (`-x`)."""
-    told = asked("qstat", "-x", "-f", number).stdout
-    letter = re.search(r"job_state = (\w)", told)
-    if not letter:
-        return None
-    status = re.search(r"Exit_status = (-?\d+)", told)
-    return ended(bool(status) and status[1] == "0") if letter[1] in "FXC" else "running"
+    """Ask PBS; of a job that has ended it tells only where it keeps a history (`-x`)."""
+    for words in (["-f"], ["-x", "-f"]):
+        told = asked("qstat", *words, number)
+        letter = re.search(r"job_state = (\w)", told.stdout)
+        if letter:
+            status = re.search(r"Exit_status = (-?\d+)", told.stdout)
+            return ended(bool(status) and status[1] == "0") if letter[1] in "FXC" else "running"
+        found = silent(told, "Unknown Job Id|Job has finished|not configured to maintain job history")
+        if found:
+            return found
+    return None
 
 
 def sge_state(number: str) -> str | None:
@@ -165,10 +202,13 @@ def sge_state(number: str) -> str | None:
 
     The queue may not know a job that is just being queued again; the accounting then says so (sge_status(5)).
     """
-    queue = asked("qstat", "-u", "*").stdout
-    line = re.search(rf"^\s*{number}\s+\S+\s+\S+\s+\S+\s+(\S+)", queue, re.M)
+    queue = asked("qstat", "-u", "*")
+    if queue.returncode:
+        return "running"
+    line = re.search(rf"^\s*{number}\s+\S+\s+\S+\s+\S+\s+(\S+)", queue.stdout, re.M)
     if line:
         return "failed" if "E" in line[1] else "running"
+    # The queue does not know it; that the accounting cannot be read changes nothing.
     told = asked("qacct", "-j", number).stdout
     found = dict(re.findall(r"^(failed|exit_status)\s+(\d+)", told, re.M))  # of the last time that it ran
     if found.get("failed") in ("24", "25"):  # migrating, rescheduling
@@ -178,9 +218,10 @@ def sge_state(number: str) -> str | None:
 
 def lsf_state(number: str) -> str | None:
     """Ask LSF, which keeps jobs that have ended for an hour (`-a`)."""
-    word = asked("bjobs", "-a", "-noheader", "-o", "stat", number).stdout.strip()
-    if not word:
-        return None
+    told = asked("bjobs", "-a", "-noheader", "-o", "stat", number)
+    word = told.stdout.strip()
+    if told.returncode or not word:
+        return silent(told, "is not found")
     return ended(word == "DONE") if word in ("DONE", "EXIT", "ZOMBI") else "running"
 
 
@@ -188,7 +229,7 @@ def kubernetes_state(number: str) -> str | None:
     """Ask for the conditions of the Job."""
     told = asked("kubectl", "get", "job", number, "--output", "json")
     if told.returncode:
-        return None
+        return silent(told, f'"{number}" not found')
     conditions = json.loads(told.stdout).get("status", {}).get("conditions") or []
     true = {condition["type"] for condition in conditions if condition["status"] == "True"}
     return ended("Complete" in true) if true & {"Complete", "Failed"} else "running"
@@ -197,19 +238,32 @@ def kubernetes_state(number: str) -> str | None:
 def aws_batch_state(number: str) -> str | None:
     """Ask AWS Batch, which keeps jobs that have ended for a day at least."""
     words = ["aws", "batch", "describe-jobs", "--jobs", number]
-    word = asked(*words, "--query", "jobs[0].status", "--output", "text").stdout.strip()
-    if word in ("", "None"):
+    told = asked(*words, "--query", "jobs[0].status", "--output", "text")
+    word = told.stdout.strip()
+    if told.returncode or not word:
+        return "running"
+    if word == "None":
         return None
     return ended(word == "SUCCEEDED") if word in ("SUCCEEDED", "FAILED") else "running"
+
+
+# For each, what returns the command that hands a job over, with what that reads from its standard input, if
+# anything; and what asks how a job stands: None where nobody knows it.
+SCHEDULERS = {
+    "pbs": (pbs, pbs_state),
+    "sge": (sge, sge_state),
+    "lsf": (lsf, lsf_state),
+    "kubernetes": (kubernetes, kubernetes_state),
+    "aws_batch": (aws_batch, aws_batch_state),
+}
 
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    schedulers = ["pbs", "sge", "lsf", "kubernetes", "aws_batch"]
     submit = commands.add_parser("submit", help="hand a job over, print its number")
-    submit.add_argument("scheduler", choices=schedulers)
+    submit.add_argument("scheduler", choices=SCHEDULERS)
     for name in ("threads", "memory", "minutes", "gpus"):
         submit.add_argument(
             f"--{name}", type=int, default=0 if name == "gpus" else None, required=name != "gpus"
@@ -224,7 +278,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
         submit.add_argument(f"--{name}", default="", help=meaning)
     submit.add_argument("script")
     status = commands.add_parser("status", help="say what became of a job")
-    status.add_argument("scheduler", choices=schedulers)
+    status.add_argument("scheduler", choices=SCHEDULERS)
     status.add_argument("number")
     return parser.parse_args(words)
 
@@ -236,13 +290,20 @@ def main() -> int:
         print(state(given.scheduler, given.number))
         return 0
     LOGS.mkdir(parents=True, exist_ok=True)
-    given.script = str(Path(given.script).resolve())
-    command, text = submission(given.scheduler, given)
+    # The job's number is not known before it may run.
+    status_file = LOGS.resolve() / f"{uuid.uuid4().hex}.status"
+    given.script = str(keeper(Path(given.script).resolve(), status_file))
+    hand_over, _ = SCHEDULERS[given.scheduler]
+    command, text = hand_over(given)
     done = asked(*command, given=text)
     if done.returncode:
         print(f"{command[0]} refused the job: {done.stderr.strip()}", file=sys.stderr)
         return done.returncode
-    print(number_in(done.stdout))
+    number = number_in(done.stdout)
+    link = LOGS / f"{number}.exit"
+    link.unlink(missing_ok=True)
+    link.symlink_to(status_file.name)
+    print(number)
     return 0
 
 

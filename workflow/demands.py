@@ -2,6 +2,7 @@
 
 Plain Python for the rules: it knows the configuration and the inventories, nothing of Snakemake. Memory is
 what was measured with room to spare; each further attempt of a job is given twice as much memory and time.
+Snakemake itself cuts both to what the profile allows (`resources: mem_mb, runtime`).
 """
 
 from collections.abc import Callable
@@ -40,7 +41,6 @@ DEMANDS = {
     "checksum": Demand(minutes_per_thousand=0.5),
     "inventory": Demand(memory_per_thousand=2, minutes_per_thousand=0.5),
     "crop": Demand(memory_per_thousand=60, minutes_per_thousand=0.5),
-    "crop_alike": Demand(memory_per_thousand=60, minutes_per_thousand=0.5),
     "shrink": Demand(memory_per_thousand=70, minutes_per_thousand=0.5),
     "audit": Demand(memory=2000, memory_per_thousand=200, minutes_per_thousand=3),
     "overlap": Demand(memory=2000, memory_per_thousand=200, minutes=20, minutes_per_thousand=3),

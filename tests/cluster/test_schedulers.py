@@ -2,8 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,9 @@ import yaml
 from faulty_run import BIN, ROOT, STUDY
 
 SCRIPT = ROOT / "profiles/schedulers.py"
+sys.path.insert(0, str(SCRIPT.parent))
+import schedulers  # noqa: E402 (lies beside the profiles)
+
 PROFILES = ("pbs", "sge", "lsf", "kubernetes", "aws_batch")
 
 # Writes down what it was asked, and says what a file of its name holds.
@@ -20,7 +26,20 @@ for word; do printf '%s\\n' "$word"; done >> "$here/$(basename "$0").asked"
 [ "$1" = create ] && cat > "$here/manifest.json"
 cat "$here/$(basename "$0").answer"
 """
-# A PBS that runs a job at once.
+# Refuses to answer.
+REFUSER = """#!/bin/sh
+cat >&2 <<'END'
+{text}
+END
+exit {status}
+"""
+# Ends a job each third of a second, as far as it gets.
+SLOW = """#!/bin/sh
+for word; do
+  case $word in job-*) sleep 0.3; echo "$word" >> "$(dirname "$0")/ended";; esac
+done
+"""
+# A PBS that runs a job at once, and as it comes keeps no history: what has ended is forgotten.
 QSUB = """#!/bin/sh
 here=$(dirname "$0")
 for script; do :; done
@@ -32,8 +51,15 @@ echo "$number.server"
 """
 QSTAT = """#!/bin/sh
 for job; do :; done
-status=$(cat "$(dirname "$0")/${job%.server}.status")
-[ -z "$status" ] && echo "    job_state = R" || printf '    job_state = F\\n    Exit_status = %s\\n' "$status"
+if [ "$1" = -x ]; then
+  echo "qstat: PBS is not configured to maintain job history $job" >&2
+elif [ -s "$(dirname "$0")/${job%.server}.status" ]; then
+  echo "qstat: Unknown Job Id $job" >&2
+else
+  echo "    job_state = R"
+  exit 0
+fi
+exit 153
 """
 
 
@@ -99,7 +125,9 @@ def test_kubernetes_gets_a_job_with_the_shared_volume(tmp_path):
     assert done.stdout == "brainmri-x7\n", done.stderr
     spec = json.loads((tmp_path / "manifest.json").read_text())["spec"]
     pod = spec["template"]["spec"]
-    assert spec["activeDeadlineSeconds"] == 600 and spec["backoffLimit"] == 0
+    # The Job's own deadline would run while its pod waits for a node.
+    assert pod["activeDeadlineSeconds"] == 600 and "activeDeadlineSeconds" not in spec
+    assert spec["backoffLimit"] == 0
     assert pod["containers"][0]["resources"]["limits"] == {
         "cpu": "4",
         "memory": "4000M",
@@ -152,6 +180,117 @@ def test_what_a_scheduler_says_is_understood(tmp_path, scheduler, name, answer, 
     assert done.stdout == f"{state}\n", done.stderr
 
 
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """Work in a folder whose programs come before all others, and ask a scheduler once."""
+    monkeypatch.setattr(schedulers, "SECONDS_UNTIL_ACCOUNTED", (0,))
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "name", "status", "text"),
+    [
+        ("pbs", "qstat", 255, "Connection refused\nqstat: cannot connect to server pbs (errno=15010)"),
+        ("pbs", "qstat", 255, "Connection timed out\nqstat: cannot connect to server pbs (errno=15010)"),
+        ("sge", "qstat", 1, 'error: unable to send message to qmaster using port 6444 on host "head"'),
+        ("lsf", "bjobs", 255, "LSF is down. Please wait ..."),
+        ("lsf", "bjobs", 255, "batch system daemon not responding ... still trying"),
+        ("kubernetes", "kubectl", 1, "Unable to connect to the server: dial tcp 10.0.0.1:6443: i/o timeout"),
+        ("kubernetes", "kubectl", 1, "Error from server (NotFound): the server could not find the resource"),
+        (
+            "aws_batch",
+            "aws",
+            254,
+            "An error occurred (TooManyRequestsException) when calling the DescribeJobs operation",
+        ),
+    ],
+)
+def test_a_scheduler_that_cannot_be_asked_ends_no_job(alone, scheduler, name, status, text):
+    program(alone, name, REFUSER.format(text=text, status=status))
+    assert schedulers.state(scheduler, "12") == "running"
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "programs"),
+    [
+        ("pbs", {"qstat": "exec >&2; echo 'qstat: Unknown Job Id 12'; exit 153"}),
+        # Torque.
+        ("pbs", {"qstat": "exec >&2; echo 'qstat: Unknown Job Id Error 12.server'; exit 153"}),
+        ("sge", {"qstat": "", "qacct": "exec >&2; echo 'error: job id 12 not found'; exit 1"}),
+        ("sge", {"qstat": "", "qacct": "exec >&2; echo 'accounting: Permission denied'; exit 1"}),
+        ("lsf", {"bjobs": "exec >&2; echo 'Job <12> is not found'; exit 255"}),
+        (
+            "kubernetes",
+            {"kubectl": "exec >&2; echo 'Error from server (NotFound): jobs.batch \"12\" not found'; exit 1"},
+        ),
+        ("aws_batch", {"aws": "echo None"}),
+    ],
+)
+def test_of_a_job_that_is_forgotten_its_own_status_tells(alone, scheduler, programs):
+    for name, text in programs.items():
+        program(alone, name, f"#!/bin/sh\n{text}\n")
+    assert schedulers.state(scheduler, "12") == "failed"
+    (alone / "logs/jobs").mkdir(parents=True)
+    for status, word in {"0": "success", "1": "failed", "": "failed"}.items():
+        (alone / "logs/jobs/12.exit").write_text(status)
+        assert schedulers.state(scheduler, "12") == word
+
+
+def test_a_history_tells_what_became_of_a_job(alone):
+    text = "echo 'qstat: 12 Job has finished, use -x or -H to obtain historical job information' >&2; exit 35"
+    history = "printf '    job_state = F\n    Exit_status = 0\n'"
+    program(alone, "qstat", f"#!/bin/sh\nif [ $1 = -x ]; then {history}; else {text}; fi\n")
+    assert schedulers.state("pbs", "12") == "success"
+    # Its server is lost between the two questions.
+    text = text.replace("qstat: 12 Job has finished", "qstat: Unknown Job Id 12")
+    lost = "echo 'qstat: cannot connect to server pbs (errno=15010)' >&2; exit 255"
+    program(alone, "qstat", f"#!/bin/sh\nif [ $1 = -x ]; then {lost}; else {text}; fi\n")
+    assert schedulers.state("pbs", "12") == "running"
+
+
+def test_a_job_that_came_to_its_end_leaves_its_status(alone):
+    program(alone, "qsub", "#!/bin/sh\nfor script; do :; done\nsh $script\necho 12.server\n")
+    needs = ["--threads", "1", "--memory", "1", "--minutes", "1", "job.sh"]
+    # The second job has the number of the first, as after numbers began anew.
+    for status in (3, 0):
+        program(alone, "job.sh", f"exit {status}\n")
+        assert call(alone, "submit", "pbs", *needs).stdout == "12.server\n"
+        assert (alone / "logs/jobs/12.server.exit").read_text() == f"{status}\n"
+
+
+def test_a_job_that_is_killed_leaves_no_status(alone):
+    script = program(alone, "job.sh", "touch begun; exec sleep 30\n")
+    status = alone / "status"
+    status.write_text("0\n")  # of its first start, which the scheduler queued again
+    job = subprocess.Popen(["sh", schedulers.keeper(script, status)], start_new_session=True)
+    waited(lambda: (alone / "begun").exists())
+    os.killpg(job.pid, signal.SIGTERM)
+    assert job.wait() != 0 and not status.exists()
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_all_jobs_are_cancelled_though_snakemake_waits_two_seconds(alone, name):
+    for command in ("qdel", "bkill", "kubectl", "aws"):
+        program(alone, command, SLOW)
+    numbers = [f"job-{number}" for number in range(20)]
+    with suppress(subprocess.TimeoutExpired):
+        subprocess.run([ROOT / "profiles" / name / "cancel", *numbers], timeout=2)
+    waited(lambda: len((alone / "ended").read_text().split()) == 20)
+
+
+def waited(holds):
+    """Wait until something is true."""
+    until = time.monotonic() + 60
+    while True:
+        with suppress(OSError):
+            if holds():
+                return
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def test_a_refusal_is_a_sentence(tmp_path):
     program(tmp_path, "qsub", "#!/bin/sh\necho 'Unknown queue' >&2\nexit 3\n")
     needs = ["--threads", "1", "--memory", "1", "--minutes", "1"]
@@ -159,17 +298,23 @@ def test_a_refusal_is_a_sentence(tmp_path):
     assert (done.returncode, done.stderr) == (3, "qsub refused the job: Unknown queue\n")
 
 
-@pytest.mark.parametrize("name", PROFILES)
+SHARED = ("jobs", "cores", "resources", "set-resource-scopes", "retries", "group-components")
+
+
+@pytest.mark.parametrize("name", [*PROFILES, "slurm"])
 def test_the_profiles_differ_in_the_scheduler_alone(name):
     profiles = {
         one: yaml.safe_load((ROOT / f"profiles/{one}/profile.yaml").read_text()) for one in (name, "pbs")
     }
-    for key in ("executor", "jobs", "cores", "resources", "default-resources", "retries", "group-components"):
+    for key in SHARED:
+        assert profiles[name][key] == profiles["pbs"][key], key
+    if name == "slurm":
+        return
+    for key in ("executor", "default-resources"):
         assert profiles[name][key] == profiles["pbs"][key], key
     assert f"submit {name} " in profiles[name]["cluster-generic-submit-cmd"]
     assert profiles[name]["cluster-generic-status-cmd"].endswith(f"status {name}")
-    cancel = profiles[name]["cluster-generic-cancel-cmd"]
-    assert cancel in ("qdel", "bkill") or os.access(ROOT / "profiles" / name / cancel, os.X_OK)
+    assert os.access(ROOT / "profiles" / name / profiles[name]["cluster-generic-cancel-cmd"], os.X_OK)
 
 
 @pytest.mark.slow

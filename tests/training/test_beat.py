@@ -37,7 +37,8 @@ def soon(monkeypatch):
     """Wait for tenths of a second where the cluster waits for half a minute."""
     monkeypatch.setattr(beat, "SILENCE_SECONDS", 1.0)
     monkeypatch.setattr(lock, "PATIENCE_SECONDS", 0.3)
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    for name in (*beat.JOB_NUMBERS, "JOB_ID", "SGE_ROOT"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -93,9 +94,31 @@ def test_a_training_on_another_node_is_left_alone_where_locks_do_not_reach(tmp_p
     assert "n7" in path.read_text()
 
 
-def test_the_same_job_on_another_node_gives_way(tmp_path, monkeypatch, holder_at, capsys):
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"SLURM_JOB_ID": "12"},
+        {"PBS_JOBID": "12"},
+        {"LSB_JOBID": "12"},
+        {"SGE_ROOT": "/opt/sge", "JOB_ID": "12"},
+    ],
+)
+def test_a_job_knows_its_number(monkeypatch, told):
+    assert beat.cluster_job() is None
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert beat.cluster_job() == "12"
+
+
+def test_a_job_number_without_grid_engine_is_something_else(monkeypatch):
+    monkeypatch.setenv("JOB_ID", "12")
+    assert beat.cluster_job() is None
+
+
+@pytest.mark.parametrize("name", ["SLURM_JOB_ID", "PBS_JOBID"])
+def test_the_same_job_on_another_node_gives_way(tmp_path, monkeypatch, holder_at, capsys, name):
     monkeypatch.setattr(lock, "PATIENCE_SECONDS", 30.0)
-    monkeypatch.setenv("SLURM_JOB_ID", "12")
+    monkeypatch.setenv(name, "12")
     holder_at("n7")
     with locked(tmp_path / "one.pt", tmp_path / "model"):
         assert json.loads((tmp_path / "one.lock").read_text()) == identity()
