@@ -4,8 +4,8 @@
 
 (a) the loop of the reference systems (`notebook_loop.py`); (b) ours: the memory-mapped array, one warp an
 image, the arithmetic that suits the device, the kernels that the stage `train` allows; (c) the limit: our
-very step on one batch that lies ready. All three see the same images, sizes, augmentation and optimiser. Draws
-phantom slices where no folder (one folder a class) is given. The workers of (a) start before the clock.
+very step on one batch that lies ready. All three see the same images, sizes, augmentation and optimiser.
+Draws phantom slices where no folder (one folder a class) is given. The workers of (a) start before the clock.
 """
 
 import argparse
