@@ -48,7 +48,7 @@ def stages_of(text: str) -> dict[str, dict]:
         for key, item in stage.get("foreach", {None: None}).items():
             written = json.dumps(stage["do"] if item else stage)
             filled = re.sub(r"\$\{item\.(\w+)\}", lambda match, item=item: str(item[match[1]]), written)
-            found[f"{name}@{key}" if item else name] = json.loads(filled)
+            found[f"{name}@{key}" if item else name] = json.loads(filled.replace("${key}", str(key)))
     return found
 
 
@@ -102,15 +102,34 @@ def test_parameters_stand_in_the_configuration_and_not_in_the_commands(planned):
     stages, written, _ = planned
     for name, stage in stages.items():
         for parameters in stage.get("params", []):
-            for key in parameters["config/config.yaml"] or []:
+            for key in parameters.get("config/config.yaml") or []:
                 value = written
                 for part in key.split("."):
                     assert part in value, (name, key)
                     value = value[part]
-        assert "--allowed-rules" in stage["cmd"] and "--config " not in stage["cmd"]
+        assert ("--allowed-rules" in stage["cmd"]) is (name != "plan") and "--config " not in stage["cmd"]
 
 
-def test_archives_and_weights_of_this_machine_are_dependencies(tmp_path, monkeypatch):
+def test_each_stage_depends_on_its_own_entry_of_the_plan_which_depends_on_all_that_decides_it(planned):
+    stages, _, study = planned
+    plan = f"{study.folder}/plan.json"
+    for name, stage in stages.items():
+        entries = [
+            keys for parameters in stage["params"] for path, keys in parameters.items() if path == plan
+        ]
+        assert entries == ([] if name == "plan" else [[name.replace("@", ".")]])
+    assert stages["plan"]["params"] == [{"config/config.yaml": None}]
+    rules = {str(path.relative_to(ROOT)) for path in (ROOT / "workflow/rules").iterdir()}
+    deciding = {
+        "Snakefile",
+        "workflow/schemas/config.schema.yaml",
+        "src/brainmri/configuration.py",
+        "src/brainmri/training/standard.py",
+    }
+    assert rules | deciding <= set(stages["plan"]["deps"])
+
+
+def test_the_file_is_the_same_on_every_machine(tmp_path, monkeypatch):
     config = {
         "study": "local",
         "archives_dir": "kept",
@@ -127,19 +146,18 @@ def test_archives_and_weights_of_this_machine_are_dependencies(tmp_path, monkeyp
     }
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     monkeypatch.chdir(tmp_path)
-
-    def named():
-        stages = stages_of(stages_text(Path("config.yaml")))
-        model = next(stage for name, stage in stages.items() if name.startswith("model@"))
-        wanted = [stages["data-kaggle"], stages["data-zipped"], model]
-        return [
-            [path for path in stage["deps"] if Path(path).suffix in (".zip", ".safetensors")]
-            for stage in wanted
-        ]
-
-    assert named() == [[], [], []]  # downloaded, or not here yet
+    without = stages_text(Path("config.yaml"))
+    assert stages_of(without)["plan"]["always_changed"]
     files = ["kept/someone/set.zip", "other.zip", "data/weights/resnet18.safetensors", "own.safetensors"]
     for file in files:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).touch()
-    assert named() == [files[:1], files[1:2], files[2:]]
+    assert stages_text(Path("config.yaml")) == without
+
+
+def test_only_a_study_with_archives_or_weights_looks_at_the_machine_each_time(planned):
+    stages, _, study = planned
+    sources = {key for dataset in study.datasets.values() for key in dataset["source"]}
+    pretrained = any(recipe["pretrained"] for recipe in study.models.values())
+    looks = bool(pretrained or sources & {"kaggle", "archive"})
+    assert stages["plan"].get("always_changed", False) is looks

@@ -2,8 +2,8 @@
 
     python workflow/versioning/stages.py
 
-Plain Python, like `brainmri.study`: it knows the configuration, and of files only whether archives and
-weights lie on this machine.
+Plain Python, like `brainmri.study`: it knows the configuration, and of files only what git keeps, so that
+it writes the same on every machine.
 """
 
 from functools import cache
@@ -19,6 +19,7 @@ from brainmri.splits.folds import fold_names
 from brainmri.status import configured
 from brainmri.study import Study
 
+ROOT = Path(__file__).parents[2]
 CONFIG = Path("config/config.yaml")
 STAGES = Path("dvc.yaml")
 
@@ -57,12 +58,20 @@ def stages_text(config: Path = CONFIG) -> str:
             name for name in study.fetched() if study.datasets[name]["source"].get("phantom") is not None
         ],
         locked=[name for name in study.fetched() if Path(f"config/checksums/{name}.sha256").is_file()],
-        archives={name: archive for name in study.fetched() if (archive := study.local_archive(name))},
-        weights=sorted({study.local_weights(model) for model in study.models} - {None}),
-        # DVC refuses a key that does not stand in the file: the default of such a one is code.
+        has_files_outside=has_files_outside(study),
+        rules=[file.relative_to(ROOT).as_posix() for file in sorted(ROOT.glob("workflow/rules/*.smk"))],
+        # DVC refuses a key that does not stand in the file: the default of such a one stands in the plan.
         keys=lambda *wished: [name for name in wished if name in written],
         code=code_paths,
         listed=lambda paths, indent: "\n".join(f"{' ' * indent}- {path}" for path in paths),
+    )
+
+
+def has_files_outside(study: Study) -> bool:
+    """Return whether a study starts from archives or weights, which lie on some machines only."""
+    sources = [dataset["source"] for dataset in study.datasets.values()]
+    return any("kaggle" in source or "archive" in source for source in sources) or any(
+        recipe["pretrained"] for recipe in study.models.values()
     )
 
 
