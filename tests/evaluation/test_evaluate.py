@@ -157,6 +157,7 @@ def test_calibration_before_and_after_are_of_their_temperatures(tmp_path):
     assert calibration["ece_after"] < calibration["ece_before"]
     assert calibration["log_loss_after"] == pytest.approx(part["log_loss"]["value"])
     assert calibration["brier_after"] == pytest.approx(part["brier"]["value"])
+    assert sum(calibration["reliability_after"]["n_images"]) == 120
     kept = softmax(2 * logits).max(axis=1) >= 0.7
     assert part["referral"]["coverage"] == pytest.approx(kept.mean())
     assert part["referral"]["accuracy_kept"]["value"] == pytest.approx(

@@ -218,7 +218,9 @@ def calibration_entries(part: Predictions, fitted: dict) -> dict:
     for when, divisor in (("before", 1.0), ("after", temperature)):
         logits = part.logits / divisor
         probabilities = softmax(logits)
-        entries[f"ece_{when}"] = calibration_error(reliability(probabilities.max(axis=1), right))
+        table = reliability(probabilities.max(axis=1), right)
+        entries[f"ece_{when}"] = calibration_error(table)
         entries[f"brier_{when}"] = float(brier_scores(probabilities, part.truth).mean())
         entries[f"log_loss_{when}"] = float(log_losses(logits, part.truth).mean())
+        entries[f"reliability_{when}"] = table
     return entries

@@ -114,6 +114,7 @@ def referral_entries(
         "kept": share(kept, everyone),
         "accuracy_kept": share(~wrong, kept),
         "errors_referred": share(~kept, wrong),
+        "aurc": area_under_risk_coverage(confidence, ~wrong),
         "sure_errors_share": float(sure[wrong].mean()) if wrong.any() else None,
         "sure_errors": share(sure, wrong),
         "per_class": {
