@@ -152,9 +152,8 @@ def sentences(audit: dict) -> list[str]:
         told.append("The source has no test part of its own that copies could leak into.")
     if neighbours and neighbours["all"]["count"]:
         count = neighbours["all"]["count"]
-        told.append(
-            f"For {count} test images a neighbouring slice, probably of the same patient, is in training."
-        )
+        images = "one test image" if count == 1 else f"{count} test images"
+        told.append(f"For {images} a neighbouring slice, probably of the same patient, is in training.")
     conflicts = audit.get("label_conflicts", {}).get("images")
     if conflicts:
         told.append(f"{conflicts} images have a copy under another label, so some labels are wrong.")
