@@ -7,15 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainmri.evaluation.bootstrap import (
+from brainmri.evaluation.bootstrap import collapsed, grouping_of, resampled_weights
+from brainmri.evaluation.metric_intervals import (
     bounded_interval,
-    collapsed,
     effective_size,
-    grouping_of,
     metric_interval,
     percentile_interval,
     proportion_interval,
-    resampled_weights,
 )
 from brainmri.evaluation.metrics import overall_metrics
 from brainmri.intervals import wilson_interval

@@ -3,15 +3,10 @@
 import numpy as np
 import pytest
 
-from brainmri.evaluation.bootstrap import (
-    bounded_interval,
-    grouping_of,
-    percentile_interval,
-    proportion_interval,
-    resampled_weights,
-)
+from brainmri.evaluation.bootstrap import grouping_of, resampled_weights
 from brainmri.evaluation.curve_points import COVERAGES, MOST, ranking_of, risk_points
 from brainmri.evaluation.curves import share_limits
+from brainmri.evaluation.metric_intervals import bounded_interval, percentile_interval, proportion_interval
 from brainmri.evaluation.metrics import class_metrics, overall_metrics
 from brainmri.evaluation.probabilities import brier_scores, softmax
 from brainmri.evaluation.scores import ranking_metrics

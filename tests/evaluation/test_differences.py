@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, norm, permutation_test
 
-from brainmri.evaluation.bootstrap import grouping_of, groups_behind, of_each_class
+from brainmri.evaluation.bootstrap import grouping_of
 from brainmri.evaluation.differences import (
     correlations,
     difference_interval,
@@ -19,6 +19,7 @@ from brainmri.evaluation.differences import (
     resampled_together,
     swap_test,
 )
+from brainmri.evaluation.metric_intervals import groups_behind, of_each_class
 from brainmri.evaluation.metrics import confusion_counts
 from brainmri.intervals import wilson_interval
 

@@ -44,12 +44,9 @@ def undisturbed(tmp_path_factory):
     return study
 
 
-def test_a_run_killed_in_every_stage_goes_on_by_the_same_command(undisturbed, tmp_path):
-    made, rules = undisturbed.made(), {job["rule"] for job in undisturbed.status()}
-    assert rules | OF_SEVERAL.keys() == LISTED
-    # `shrink` calls the sub-command of `crop`.
-    rules -= {"shrink"}
-    study, killed = KilledStudy(tmp_path / "study", STUDY), set()
+def kill_in_each(study, rules: set[str]) -> None:
+    """Call a study's command again and again, killed once in each of some rules, until it is done."""
+    killed = set()
     for _ in range(len(rules) + 1):
         process = study.begin()
         rule = study.kill_at(process, killed)
@@ -58,6 +55,15 @@ def test_a_run_killed_in_every_stage_goes_on_by_the_same_command(undisturbed, tm
         killed.add(rule)
     assert process.returncode == 0, (study.folder / "told.txt").read_text()[-3000:]
     assert killed == rules
+
+
+def test_a_run_killed_in_every_stage_goes_on_by_the_same_command(undisturbed, tmp_path):
+    made, rules = undisturbed.made(), {job["rule"] for job in undisturbed.status()}
+    assert rules | OF_SEVERAL.keys() == LISTED
+    # `shrink` calls the sub-command of `crop`.
+    rules -= {"shrink"}
+    study = KilledStudy(tmp_path / "study", STUDY)
+    kill_in_each(study, rules)
     assert study.made() == made
     assert ends(study), "an orphan is still at work"
 
@@ -94,15 +100,8 @@ class OfSeveral(KilledStudy):
 def test_what_only_several_data_sets_have_goes_on_too(undisturbed, tmp_path):
     folder = shutil.copytree(undisturbed.folder, tmp_path / "study")
     datasets = STUDY["datasets"] | {"south": SOUTH, "both": BOTH}
-    study, killed = OfSeveral(folder, STUDY | {"datasets": datasets}), set()
-    for _ in range(len(OF_SEVERAL) + 1):
-        process = study.begin()
-        rule = study.kill_at(process, killed)
-        if rule is None:
-            break
-        killed.add(rule)
-    assert process.returncode == 0, (study.folder / "told.txt").read_text()[-3000:]
-    assert killed == OF_SEVERAL.keys()
+    study = OfSeveral(folder, STUDY | {"datasets": datasets})
+    kill_in_each(study, set(OF_SEVERAL))
     made = study.made()
     # Once more, by a run that nobody kills.
     for path in OF_SEVERAL.values():

@@ -9,16 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from brainmri.evaluation.bootstrap import (
-    LOSSES,
-    Grouping,
-    grouping_of,
-    groups_behind,
-    metric_interval,
-    observed_and_resampled,
-    of_each_class,
-)
+from brainmri.evaluation.bootstrap import Grouping, grouping_of, observed_and_resampled
 from brainmri.evaluation.differences import DIFFERENCES, difference_interval, group_counts
+from brainmri.evaluation.metric_intervals import LOSSES, groups_behind, metric_interval, of_each_class
 from brainmri.evaluation.metrics import overall_metrics
 from brainmri.evaluation.probabilities import brier_scores, log_losses, softmax
 

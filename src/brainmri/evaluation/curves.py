@@ -9,14 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from brainmri.evaluation.bootstrap import (
-    NO_VARIANCE,
-    Grouping,
-    expanded_tail,
-    grouping_of,
-    lowered_by,
-    resampled,
-)
+from brainmri.evaluation.bootstrap import Grouping, grouping_of, resampled
 from brainmri.evaluation.calibration import bins_of
 from brainmri.evaluation.curve_points import (
     COVERAGES,
@@ -31,6 +24,7 @@ from brainmri.evaluation.curve_points import (
     risk_points,
     roc_points,
 )
+from brainmri.evaluation.metric_intervals import NO_VARIANCE, expanded_tail, lowered_by
 from brainmri.evaluation.metrics import ratio
 from brainmri.evaluation.predictions import Predictions
 from brainmri.evaluation.probabilities import softmax

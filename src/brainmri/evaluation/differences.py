@@ -2,7 +2,7 @@
 
 **Interval.** Both are resampled together (the same groups, drawn by `bootstrap.resampled_weights`), so that
 what they share, images or whole patients, cancels out as far as it should. From the interval of each, as
-`bootstrap.metric_interval` finds it, and the correlation of their resamples follows that of the difference
+`metric_interval` finds it, and the correlation of their resamples follows that of the difference
 (MOVER: Zou and Donner, Stat. Med. 27, 2008; for one pair of proportions Newcombe's method 10, Stat. Med. 17,
 1998). Percentiles of the resampled differences are too narrow where errors are few. In 1000 studies, drawn as
 in tests/evaluation/test_differences.py, of two models that are right in 95 and 94 % of 320 images and differ
@@ -21,13 +21,8 @@ sums have a distribution that is a product of binomial ones (Pagano and Tritchle
 import numpy as np
 from scipy.stats import binom, binomtest
 
-from brainmri.evaluation.bootstrap import (
-    NO_VARIANCE,
-    Grouping,
-    metric_interval,
-    observed_and_resampled,
-    variance_of,
-)
+from brainmri.evaluation.bootstrap import Grouping, observed_and_resampled
+from brainmri.evaluation.metric_intervals import NO_VARIANCE, metric_interval, variance_of
 from brainmri.evaluation.metrics import overall_metrics
 from brainmri.intervals import wilson_interval
 

@@ -6,19 +6,12 @@ import numpy as np
 
 from brainmri.artefacts import write_json, write_parquet
 from brainmri.errors import BrainmriError
-from brainmri.evaluation.bootstrap import (
-    Grouping,
-    bounded_interval,
-    check_resamples,
-    grouping_of,
-    metric_interval,
-    observed_and_resampled,
-    proportion_interval,
-)
+from brainmri.evaluation.bootstrap import Grouping, check_resamples, grouping_of, observed_and_resampled
 from brainmri.evaluation.calibration import calibration_error, reliability
 from brainmri.evaluation.curves import CURVES_SCHEMA, curves_table
 from brainmri.evaluation.differences import group_counts
 from brainmri.evaluation.entries import entry
+from brainmri.evaluation.metric_intervals import bounded_interval, metric_interval, proportion_interval
 from brainmri.evaluation.metrics import class_metrics, confusion_counts, overall_metrics
 from brainmri.evaluation.model_inputs import read_calibration
 from brainmri.evaluation.predictions import PARTS, Predictions, read_predictions

@@ -3,13 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from brainmri.evaluation.bootstrap import (
-    bounded_interval,
-    grouping_of,
-    percentile_interval,
-    proportion_interval,
-    resampled,
-)
+from brainmri.evaluation.bootstrap import grouping_of, resampled
+from brainmri.evaluation.metric_intervals import bounded_interval, percentile_interval, proportion_interval
 
 SIGNED = ("similarity", "insertion_over_random", "insertion_over_centre")
 BOUNDED = ("insertion", "deletion", "border_share", "outside_share", "lesion_share", "lesion_iou")

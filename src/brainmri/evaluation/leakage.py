@@ -24,7 +24,7 @@ import pandas as pd
 import pyarrow as pa
 
 from brainmri.errors import BrainmriError
-from brainmri.evaluation.bootstrap import Grouping, collapsed, grouping_of, groups_behind, of_each_class
+from brainmri.evaluation.bootstrap import Grouping, collapsed, grouping_of
 from brainmri.evaluation.differences import (
     DIFFERENCES,
     correlations,
@@ -33,6 +33,7 @@ from brainmri.evaluation.differences import (
     limits_of,
     resampled_together,
 )
+from brainmri.evaluation.metric_intervals import groups_behind, of_each_class
 from brainmri.evaluation.tested import JudgedSplit, seed_choices
 
 # Each protocol that leaks, and those that its numbers are held against.

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from brainmri.evaluation.bootstrap import Grouping, grouping_of, groups_behind, of_each_class
+from brainmri.evaluation.bootstrap import Grouping, grouping_of
 from brainmri.evaluation.differences import (
     DIFFERENCES,
     correlations,
@@ -29,6 +29,7 @@ from brainmri.evaluation.differences import (
     limits_of,
     resampled_together,
 )
+from brainmri.evaluation.metric_intervals import groups_behind, of_each_class
 from brainmri.evaluation.tested import JudgedSplit, seed_choices
 
 PAIRS_SCHEMA = pa.schema(

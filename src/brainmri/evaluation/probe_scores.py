@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from brainmri.evaluation.bootstrap import grouping_of, groups_behind, metric_interval, of_each_class
+from brainmri.evaluation.bootstrap import grouping_of
 from brainmri.evaluation.differences import (
     DIFFERENCES,
     correlations,
@@ -12,6 +12,7 @@ from brainmri.evaluation.differences import (
     resampled_together,
 )
 from brainmri.evaluation.entries import entry, number
+from brainmri.evaluation.metric_intervals import groups_behind, metric_interval, of_each_class
 from brainmri.evaluation.metrics import confusion_counts, overall_metrics
 from brainmri.images.probed import CONTROL
 

@@ -10,7 +10,7 @@ studies of 200 groups such intervals held the truth in 92 to 100 %.
 
 import numpy as np
 
-from brainmri.evaluation.bootstrap import Grouping, percentile_interval, proportion_interval, resampled
+from brainmri.evaluation.bootstrap import Grouping, resampled
 from brainmri.evaluation.calibration import (
     area_under_risk_coverage,
     bins_of,
@@ -19,6 +19,7 @@ from brainmri.evaluation.calibration import (
 )
 from brainmri.evaluation.curve_points import MOST, ranking_of, risk_points
 from brainmri.evaluation.entries import entry
+from brainmri.evaluation.metric_intervals import percentile_interval, proportion_interval
 from brainmri.evaluation.metrics import ratio
 from brainmri.evaluation.predictions import Predictions
 from brainmri.evaluation.probabilities import softmax
