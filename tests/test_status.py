@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from brainmri.cli import main
 from brainmri.events import recorded
 from brainmri.jobs import Job, document_of, jobs_of, remember
+from brainmri.processes import identity, place, start_time
 from brainmri.standing import RUNS, epochs_in
 from brainmri.study import Study
 from brainmri.training.interruption import INTERRUPTED, Interrupted
-from brainmri.training.lock import identity, place, start_time
 
 ROOT = Path(__file__).parents[1]
 EPOCH = "epoch {}/8: train loss 1; val loss 1, accuracy 0.5, macro-F1 0.4; rate 1e-03, 2.0 s, 8 images/s"

@@ -18,9 +18,8 @@ from secrets import token_hex
 
 from brainmri.artefacts import HALF_WRITTEN
 from brainmri.attempts import attempts_of
+from brainmri.processes import identity, place
 from brainmri.standing import RUNS, SILENCE_SECONDS, is_alive, runs_at_work, silence
-from brainmri.training.beat import place
-from brainmri.training.lock import identity
 
 # Jobs end by themselves once their workflow has (`brainmri.parent`); a training writes its state first.
 SECONDS_TO_END = 15.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from brainmri.training.lock import place, start_time
+from brainmri.processes import place, start_time
 
 TAKEN = ("wall_seconds", "cpu_seconds", "peak_mib")
 

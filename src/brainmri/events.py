@@ -19,7 +19,7 @@ from time import monotonic
 
 from brainmri import __version__
 from brainmri.errors import BrainmriError
-from brainmri.training.lock import place, start_time
+from brainmri.processes import host, place, start_time
 
 VARIABLE, BESIDE_LOG = "BRAINMRI_EVENTS", "beside-log"
 # A running job touches its record so often: a sign of life that a machine elsewhere can see.
@@ -116,11 +116,6 @@ def usage() -> tuple[float, float]:
     both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(one.ru_utime + one.ru_stime for one in both)
     return cpu, max(one.ru_maxrss for one in both) * PEAK_UNIT / 2**20
-
-
-def host() -> str:
-    """Return this machine's name."""
-    return place().split()[0]
 
 
 def tell(words: str) -> None:

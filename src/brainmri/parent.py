@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import active_children
 
-from brainmri.training.lock import start_time
+from brainmri.processes import start_time
 
 # The number of the process that waits for this job, as the workflow's shell sets it.
 VARIABLE = "BRAINMRI_WORKFLOW_PID"

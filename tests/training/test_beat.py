@@ -10,18 +10,21 @@ import time
 
 import pytest
 
+from brainmri import processes
 from brainmri.errors import BrainmriError
+from brainmri.processes import identity
 from brainmri.training import beat, lock
-from brainmri.training.lock import identity, locked
+from brainmri.training.lock import locked
 
 # Holds a lock, as if on the node that the second argument names, until SIGTERM; then says so.
 HOLDER = """
 import signal, sys, time
 from pathlib import Path
+from brainmri import processes
 from brainmri.training import beat, lock
 beat.BEAT_SECONDS = 0.05
 if sys.argv[2] != "here":
-    beat.place = lock.place = lambda: sys.argv[2] + " pid:[1]"
+    processes.place = beat.place = lock.place = lambda: sys.argv[2] + " pid:[1]"
 stop = []
 signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
 with lock.locked(Path(sys.argv[1]), Path("model")):
@@ -37,7 +40,7 @@ def soon(monkeypatch):
     """Wait for tenths of a second where the cluster waits for half a minute."""
     monkeypatch.setattr(beat, "SILENCE_SECONDS", 1.0)
     monkeypatch.setattr(lock, "PATIENCE_SECONDS", 0.3)
-    for name in (*beat.JOB_NUMBERS, "JOB_ID", "SGE_ROOT"):
+    for name in (*processes.JOB_NUMBERS, "JOB_ID", "SGE_ROOT"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -104,15 +107,15 @@ def test_a_training_on_another_node_is_left_alone_where_locks_do_not_reach(tmp_p
     ],
 )
 def test_a_job_knows_its_number(monkeypatch, told):
-    assert beat.cluster_job() is None
+    assert processes.cluster_job() is None
     for name, value in told.items():
         monkeypatch.setenv(name, value)
-    assert beat.cluster_job() == "12"
+    assert processes.cluster_job() == "12"
 
 
 def test_a_job_number_without_grid_engine_is_something_else(monkeypatch):
     monkeypatch.setenv("JOB_ID", "12")
-    assert beat.cluster_job() is None
+    assert processes.cluster_job() is None
 
 
 @pytest.mark.parametrize("name", ["SLURM_JOB_ID", "PBS_JOBID"])

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from brainmri.errors import BrainmriError
+from brainmri.processes import identity, is_orphan
 from brainmri.training import lock
-from brainmri.training.lock import identity, is_orphan, locked
+from brainmri.training.lock import locked
 
 # Holds a lock until SIGTERM, then lets go of it and says so; the second argument makes it deaf.
 HOLDER = """

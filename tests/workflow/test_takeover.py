@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from brainmri.artefacts import written_atomically
+from brainmri.processes import identity, place, start_time
 from brainmri.standing import RUNS, SILENCE_SECONDS, runs_at_work
-from brainmri.training.lock import identity, place, start_time
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow"))

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 from brainmri import __version__
 from brainmri.artefacts import file_digest, write_json
 from brainmri.errors import BrainmriError, nearest
+from brainmri.processes import host, is_running
 from brainmri.progress import progress
 from brainmri.sources.extraction import extract
 from brainmri.sources.files import list_files
@@ -227,14 +227,14 @@ def folder_links(directory: Path) -> list[Path]:
 def staging_folder(raw: Path) -> Iterator[Path]:
     """Give an empty folder on the file system of `raw`, and remove it at the end, whatever happens."""
     # Host and process are in the name: what a killed process left can be told from what another fills.
-    host = socket.gethostname()
+    this_host = host()
     try:
         raw.parent.mkdir(parents=True, exist_ok=True)
-        for left in raw.parent.glob(f".{raw.name}.{host}.*.fetch"):
+        for left in raw.parent.glob(f".{raw.name}.{this_host}.*.fetch"):
             process = left.name.split(".")[-2]
             if process.isdigit() and not is_running(int(process)):
                 shutil.rmtree(left, ignore_errors=True)
-        staging = raw.parent / f".{raw.name}.{host}.{os.getpid()}.fetch"
+        staging = raw.parent / f".{raw.name}.{this_host}.{os.getpid()}.fetch"
         staging.mkdir()
     except OSError as error:
         raise BrainmriError(
@@ -248,17 +248,6 @@ def staging_folder(raw: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-
-
-def is_running(process: int) -> bool:
-    """Return whether a process of this machine is alive."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def replace_folder(new: Path, target: Path, aside: Path) -> None:

@@ -7,35 +7,17 @@ whether that time moves: file systems that nodes share know of locks on other no
 import json
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from brainmri.processes import place
+
 BEAT_SECONDS = 5.0
 # Nobody who lives is silent for so long, though times reach other nodes late.
 SILENCE_SECONDS = 30.0
-# Where Slurm, PBS and LSF tell a job its number.
-JOB_NUMBERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
-
-
-def place() -> str:
-    """Return the host and the process namespace, in which process numbers mean something."""
-    with suppress(OSError):
-        return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
-    return socket.gethostname()
-
-
-def cluster_job() -> str | None:
-    """Return the number of the cluster's job that this process belongs to, None outside of one.
-
-    A job that its scheduler queues again keeps its number.
-    """
-    # Other programs than Grid Engine set JOB_ID as well.
-    names = (*JOB_NUMBERS, "JOB_ID") if "SGE_ROOT" in os.environ else JOB_NUMBERS
-    return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
 def told_by(path: Path) -> dict | None:

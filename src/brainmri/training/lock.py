@@ -17,18 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from brainmri.errors import BrainmriError
-from brainmri.training.beat import (
-    beating,
-    cluster_job,
-    elsewhere,
-    lives_elsewhere,
-    place,
-    request_to_leave,
-    told_by,
-)
+from brainmri.processes import cluster_job, identity, is_orphan, place, start_time
+from brainmri.training.beat import beating, elsewhere, lives_elsewhere, request_to_leave, told_by
 
-# Training, shell, Snakemake, and what started that.
-ANCESTORS = 4
 # An orphan may need this long for the step at hand and for its checkpoint, before it is killed.
 PATIENCE_SECONDS = 60.0
 # What file systems answer that know no locks; signs of life must do there.
@@ -176,22 +167,6 @@ def busy(path: Path, target: Path) -> BrainmriError:
     )
 
 
-def identity() -> dict:
-    """Return who this process is, and who its ancestors are, so that another can tell an orphan."""
-    ancestors, pid = [], os.getppid()
-    while pid > 1 and len(ancestors) < ANCESTORS:
-        ancestors.append([pid, start_time(pid)])
-        pid = parent(pid)
-    me = os.getpid()
-    return {
-        "pid": me,
-        "started": start_time(me),
-        "place": place(),
-        "job": cluster_job(),
-        "ancestors": ancestors,
-    }
-
-
 def holder_of(path: Path) -> dict | None:
     """Return what the holder of a lock wrote into it, or None where it is not here or has ended."""
     holder = told_by(path)
@@ -199,28 +174,3 @@ def holder_of(path: Path) -> dict | None:
         return None
     started = start_time(holder["pid"])
     return holder if started is not None and started == holder.get("started") else None
-
-
-def is_orphan(holder: dict) -> bool:
-    """Say whether one of the processes that led to a holder's start has ended."""
-    return any(start_time(int(pid)) != started for pid, started in holder["ancestors"])
-
-
-def stat_fields(pid: int) -> list[str]:
-    """Return the fields of /proc/{pid}/stat after its name, which may hold anything; empty where none."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    return []
-
-
-def start_time(pid: int) -> str | None:
-    """Return when a process started, in ticks since the machine did; None where there is none."""
-    fields = stat_fields(pid)
-    # A zombie has ended, though nobody has asked for its status yet.
-    return fields[19] if fields and fields[0] != "Z" else None
-
-
-def parent(pid: int) -> int:
-    """Return the number of a process's parent, 0 where it has ended."""
-    fields = stat_fields(pid)
-    return int(fields[1]) if fields else 0
