@@ -177,10 +177,24 @@ def call(name: str, function, arguments: list[str]) -> int:
 def parser_of(name: str, function):
     """Return the parser of a sub-command: options as the arguments of its function, help as its docstring."""
     from docstring_parser import parse
-    from jsonargparse import ArgumentParser
+    from jsonargparse import ArgumentParser, DefaultHelpFormatter
+
+    class Help(DefaultHelpFormatter):
+        """Help as a terminal shows it best: code in single quotes, a path as `Path`."""
+
+        def _get_help_string(self, action):
+            return super()._get_help_string(action).replace("``", "`")
+
+        def _get_type_str(self, action):
+            kind = super()._get_type_str(action)
+            return kind and kind.removeprefix("<class '").removesuffix("'>")
 
     told = {entry.arg_name: entry.description for entry in parse(function.__doc__ or "").params}
-    parser = ArgumentParser(prog=f"brainmri {name}", description=(function.__doc__ or "").split("\n\n")[0])
+    parser = ArgumentParser(
+        prog=f"brainmri {name}",
+        description=(function.__doc__ or "").split("\n\n")[0],
+        formatter_class=Help,
+    )
     # Lists of paths take words, as a shell's wildcard gives them, instead of jsonargparse's JSON list.
     lists = {
         key: parameter.default
@@ -200,7 +214,9 @@ def parser_of(name: str, function):
     words = {POSITIONAL[name]} - set(lists) if name in POSITIONAL else set()
     for key in words:
         parser.add_argument(key, nargs="?", help=told.get(key))
-    parser.add_function_arguments(function, as_positional=False, skip={*lists, *flags, *words})
+    parser.add_function_arguments(
+        function, as_group=False, as_positional=False, skip={*lists, *flags, *words}
+    )
     return parser
 
 

@@ -25,8 +25,8 @@ class SplitSettings:
         ``leave_one_out``: of a pooled data set one member tests, without the images whose group reaches into
         the others; the others train and validate.
     train
-        Share of the images that trains; the three sum to 1. Where the test part is given (`TEST_PART_GIVEN`),
-        only `val` counts.
+        Share of the images that trains; the three sum to 1. Only `val` counts where the test part is given,
+        as it is by all protocols but ``grouped`` and ``random``.
     val
         Share that validates: of all images, or of those that do not test where the test part is given.
     test
