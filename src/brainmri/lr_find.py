@@ -82,6 +82,7 @@ def lr_find(
     # Torch takes seconds to import: only when all else is right.
     from brainmri.models.device import resolve_device
     from brainmri.reporting.draw_range_test import draw_range_test
+    from brainmri.training.conduct import deterministic
     from brainmri.training.parts import load_data
     from brainmri.training.prepare import make_network, make_plan
     from brainmri.training.range_test import range_test, suggested_rate
@@ -90,8 +91,10 @@ def lr_find(
     place = resolve_device(device, threads)
     data = load_data(manifest, images, recipe.image_size)
     network = make_network(data, recipe, seed, weights_dir)
-    plan = make_plan(data, network, recipe, seed, place, cache_dir, ALONE)
-    measured = range_test(network, plan, lowest, highest, steps)
+    # As a training computes, whose choice of arithmetic is remembered with this one's.
+    with deterministic(place, recipe.deterministic):
+        plan = make_plan(data, network, recipe, seed, place, cache_dir, ALONE)
+        measured = range_test(network, plan, lowest, highest, steps)
     if measured.empty:
         raise BrainmriError(f"The loss is not finite at a learning rate of {lowest}: lower it.")
     suggestion = suggested_rate(measured)

@@ -1,15 +1,17 @@
 """Which precision and layout a training runs in: measured once, remembered, and steady."""
 
 import json
+import signal
 
 import pytest
 import torch
 
 from brainmri.errors import BrainmriError
 from brainmri.models.build import build_model
-from brainmri.training import arithmetic, choice
+from brainmri.training import arithmetic, choice, race
 from brainmri.training.arithmetic import Arithmetic, allowed, in_arithmetic
 from brainmri.training.choice import choose_arithmetic, fastest
+from brainmri.training.interruption import Interrupted, Interruption
 from brainmri.training.race import seconds_per_step
 from brainmri.training.recipe import recipe_from
 
@@ -138,6 +140,36 @@ def test_a_batch_too_large_for_the_memory_is_raced_in_halves(bf16, capsys, error
     times = seconds_per_step(network, allowed(recipe_from(DENSE), CPU), CPU, 9, 32)
     assert len(times) == 4
     assert "going on with 3 images at a time" in capsys.readouterr().err
+
+
+class Filling(torch.nn.Module):
+    """A layer on a device that four networks' copies fill up: only then five images are too many."""
+
+    passes = 0
+
+    def forward(self, images):
+        Filling.passes += 1
+        if Filling.passes > 4 and len(images) >= 5:
+            raise torch.OutOfMemoryError("full")
+        return images
+
+
+def test_a_memory_that_fills_up_in_the_race_ends_no_training(bf16, capsys, monkeypatch):
+    monkeypatch.setattr(race, "tried_images", lambda network, images, *_: images)
+    network = network_of(**DENSE)
+    network.body.append(Filling())
+    assert len(seconds_per_step(network, allowed(recipe_from(DENSE), CPU), CPU, 8, 32)) == 4
+    assert "going on with 4 images at a time" in capsys.readouterr().err
+
+
+def test_an_end_while_the_network_is_compiled_is_no_failure_of_the_compiler(monkeypatch):
+    def signalled(graph, inputs):
+        signal.raise_signal(signal.SIGTERM)
+
+    compiled = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda network: compiled(network, backend=signalled))
+    with pytest.raises(Interrupted), Interruption():
+        race.compiled_seconds(network_of(**DENSE), Arithmetic("fp32", True), CPU, 4, 32)
 
 
 def test_an_arithmetic_that_nothing_runs_in_is_told_with_its_reason(bf16, tmp_path):

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+from brainmri.models.classifier import Classifier
 from brainmri.training.averaging import AverageWeights
 
 
 def small_network():
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    return Classifier(nn.Linear(3, 4), nn.BatchNorm1d(4))
 
 
 def trained(average, network, run, steps, start=0):
@@ -32,15 +33,15 @@ def test_it_is_the_average_that_it_says_it_is():
     network = small_network()
     run, average = run_of(network), AverageWeights(network, 0.9)
     average.on_epoch_begin(run)
-    wanted = network[0].weight.detach().clone()
+    wanted = network.body.weight.detach().clone()
     for step in range(30):
         trained(average, network, run, 1, start=step)
         # The first step takes the weights as they are.
         decay = 0.0 if step == 0 else min(0.9, (2 + step) / (11 + step))
-        wanted = decay * wanted + (1 - decay) * network[0].weight.detach()
-    torch.testing.assert_close(run.averaged[0].weight.detach(), wanted)
-    assert not torch.equal(run.averaged[1].running_mean, network[1].running_mean)
-    assert run.averaged[1].num_batches_tracked == network[1].num_batches_tracked == 30
+        wanted = decay * wanted + (1 - decay) * network.body.weight.detach()
+    torch.testing.assert_close(run.averaged.body.weight.detach(), wanted)
+    assert not torch.equal(run.averaged.head.running_mean, network.head.running_mean)
+    assert run.averaged.head.num_batches_tracked == network.head.num_batches_tracked == 30
 
 
 def test_a_restored_average_goes_on_as_if_nothing_had_happened():
@@ -53,7 +54,7 @@ def test_a_restored_average_goes_on_as_if_nothing_had_happened():
     first = AverageWeights(halves, 0.9)
     trained(first, halves, run_of(halves), 5)
     state = first.state()
-    second, again = AverageWeights(small_network(), 0.9), run_of(halves)
+    second, again = AverageWeights(halves, 0.9), run_of(halves)
     second.restore(state)
     second.on_epoch_begin(again)
     trained(second, halves, again, 7, start=5)

@@ -9,7 +9,7 @@ from blob_images import blobs
 
 from brainmri.models.classifier import Classifier
 from brainmri.training import image_sources
-from brainmri.training.batches import batch_count, evaluation_batches, training_batches
+from brainmri.training.batches import batch_sizes, evaluation_batches, training_batches
 from brainmri.training.image_sources import (
     HostImages,
     ResidentImages,
@@ -67,7 +67,7 @@ def equal(first, second):
 
 def test_an_epoch_shows_every_image_once_with_its_label(epoch, data, model):
     batches = epoch(augment="none")
-    assert len(batches) == batch_count(43, 8)
+    assert len(batches) == len(batch_sizes(43, 8))
     assert [len(labels) for _, labels in batches] == [8, 8, 8, 8, 8, 3]
     images = torch.cat([images for images, _ in batches])
     assert images.shape == (43, 1, 32, 32)
@@ -113,7 +113,7 @@ def test_what_processes_share_is_what_one_would_see(epoch, world, mixing, batch_
     whole = epoch(batch_size=batch_size, **mixing)
     shares = [epoch(rank=rank, world=world, batch_size=batch_size, **mixing) for rank in range(world)]
     for rank, share in enumerate(shares):
-        assert len(share) == batch_count(43, batch_size, world)
+        assert len(share) == len(batch_sizes(43, batch_size, world))
         for step, (images, targets) in enumerate(whole[: len(share)]):
             assert torch.equal(share[step][0], images[rank::world])
             assert torch.equal(share[step][1], targets[rank::world])

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from brainmri.models.classifier import Classifier
 from brainmri.training.callbacks import EarlyStopping, KeepBest, Progress, Run
 from brainmri.training.recipe import EarlyStoppingSettings
 from brainmri.training.scores import is_better, macro_f1
@@ -12,7 +13,7 @@ from brainmri.training.scores import is_better, macro_f1
 
 @pytest.fixture
 def run():
-    model = torch.nn.Linear(1, 1)
+    model = Classifier(torch.nn.Identity(), torch.nn.Linear(1, 1))
     return Run(model, model, SimpleNamespace(param_groups=[{"lr": 0.1}]), None, epochs=10, steps=1)
 
 
@@ -21,7 +22,7 @@ def tell_epoch(run, callback, **scores):
     run.epoch += 1
     run.scores = scores
     with torch.no_grad():
-        run.model.weight.fill_(run.epoch)
+        run.model.head.weight.fill_(run.epoch)
     callback.on_epoch_end(run)
 
 
@@ -30,8 +31,8 @@ def test_the_weights_of_the_best_epoch_are_kept_not_those_of_the_last(run):
     for loss in (0.5, 0.3, 0.4, 0.3):
         tell_epoch(run, best, val_loss=loss)
     assert best.best_epoch == 2
-    assert best.weights["weight"].item() == 2
-    assert run.model.weight.item() == 4
+    assert best.weights["head.weight"].item() == 2
+    assert run.model.head.weight.item() == 4
 
 
 def test_a_score_that_rises_is_best_when_high_and_last_is_last(run):

@@ -11,6 +11,7 @@ from tensorboard.summary.writer import event_file_writer
 
 from brainmri.training.callbacks import Run
 from brainmri.training.monitor import TAGS, DeviceUsage, TensorBoardEvents, peak_resident_bytes
+from brainmri.training.ranks import Ranks
 
 CUDA = torch.device("cuda", 0)
 
@@ -126,8 +127,19 @@ def test_a_resumed_training_counts_what_it_used_before(card):
 
 def test_a_part_that_is_unknown_makes_the_sum_unknown(card):
     usage = DeviceUsage(CUDA)
-    usage.restore({"peak": 900, "joules": None})
+    usage.restore({"peak_memory_bytes": 900, "energy_joules": None})
     assert usage.facts() == {"peak_memory_bytes": 900, "energy_joules": None}
+
+
+def test_what_several_devices_used_is_added_once(card):
+    first, second = (DeviceUsage(CUDA, Ranks(rank, 2)) for rank in (0, 1))
+    for usage in (first, second):
+        usage.restore({"peak_memory_bytes": 900, "energy_joules": 10.0})
+    card.millijoules += 500
+    told = [(usage.peak_memory(), usage.energy()) for usage in (first, second)]
+    both = SimpleNamespace(told=lambda own: told)
+    first.ranks = both
+    assert first.facts() == {"peak_memory_bytes": 900, "energy_joules": 11.0}
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -10,6 +10,7 @@ from collections import Counter
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,9 @@ from safetensors.numpy import load_file
 from training_command import train_command
 
 from brainmri.cli import main
-from brainmri.training import conduct, loop
+from brainmri.errors import BrainmriError
+from brainmri.models.classifier import Classifier
+from brainmri.training import checkpoint, conduct, loop, prepare
 from brainmri.training.callbacks import History, Run
 from brainmri.training.checkpoint import Checkpoint
 from brainmri.training.recipe import OptimizerSettings
@@ -126,6 +129,54 @@ def test_before_the_first_step_an_end_comes_at_once(blob_files, tmp_path, monkey
     assert main(command) == 0
 
 
+def raises_signal(*words, **named):
+    """Stand in for a function that the signal comes into."""
+    signal.raise_signal(signal.SIGTERM)
+    pytest.fail("the signal was waited with")
+
+
+def test_a_signal_while_the_state_is_read_leaves_it(left_in_the_middle, monkeypatch, capsys):
+    """A reader that takes anything for a damaged file must not take an end for one."""
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.torch, "load", raises_signal)
+        left_in_the_middle(status=75)
+    assert "starting anew" not in capsys.readouterr().err
+    left_in_the_middle()
+    assert "resuming after epoch 0 of 2, step 4 of 6" in capsys.readouterr().err
+
+
+def test_a_training_goes_on_in_its_arithmetic_wherever_its_choice_was_remembered(
+    left_in_the_middle, tmp_path, monkeypatch, capsys
+):
+    shutil.rmtree(tmp_path / "arithmetic", ignore_errors=True)
+    monkeypatch.setattr(prepare, "choose_arithmetic", lambda *words, **named: pytest.fail("chosen again"))
+    left_in_the_middle()
+    assert "resuming" in capsys.readouterr().err
+
+
+def test_a_frozen_body_is_not_written_again_and_again(blob_files, tmp_path, monkeypatch):
+    """It comes from the seed or from its file, and can be larger than all else."""
+    recipe = {**RECIPE, "epochs": 4, "freeze_body": True, "linear_probe": {"epochs": 0}}
+    whole, left, checkpoints = tmp_path / "whole", tmp_path / "left", tmp_path / "checkpoints"
+    assert main(train_command(blob_files, whole, checkpoints, recipe)[1:]) == 0
+
+    def stop_in_the_third(run, *words):
+        take_step(run, *words)
+        if (run.epoch, run.step) == (2, 3):
+            signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "take_step", stop_in_the_third)
+        assert main(train_command(blob_files, left, checkpoints, recipe)[1:]) == 75
+    (file,) = checkpoints.glob("*.pt")
+    state = torch.load(file, weights_only=True)
+    kept = [state["model"], *(entry for one in state["callbacks"] for entry in one.values())]
+    keys = [key for entry in kept if isinstance(entry, dict) for key in entry]
+    assert keys and not any(key.startswith("body.") for key in keys)
+    assert main(train_command(blob_files, left, checkpoints, recipe)[1:]) == 0
+    assert_equal_results(left, whole)
+
+
 @pytest.fixture
 def left_in_the_middle(blob_files, tmp_path, monkeypatch):
     """Leave a training after four steps, and return a function that starts it again with changes."""
@@ -147,10 +198,10 @@ def left_in_the_middle(blob_files, tmp_path, monkeypatch):
         patch.setattr(loop, "take_step", stop_after_four)
         assert main(train_command(blob_files, folder, checkpoints, recipe)[1:]) == 75
 
-    def go_on(seed=3, threads=1, **changes):
+    def go_on(seed=3, threads=1, status=0, **changes):
         changed = {**recipe, **changes}
         command = train_command(blob_files, folder, checkpoints, changed, seed=seed, threads=threads)
-        assert main(command[1:]) == 0
+        assert main(command[1:]) == status
 
     return go_on
 
@@ -190,6 +241,7 @@ def test_what_was_changed_starts_anew(blob_files, left_in_the_middle, monkeypatc
     left_in_the_middle(**arguments)
     told = capsys.readouterr().err
     assert "resuming" not in told
+    assert "a state of other settings, data, code or libraries: starting anew" in told
     assert "epoch 1/2" in told
 
 
@@ -259,7 +311,7 @@ def test_twenty_kills_at_random_moments_change_nothing(blob_files, tmp_path):
 
 @pytest.fixture
 def run():
-    model = torch.nn.Linear(2, 1)
+    model = Classifier(torch.nn.Identity(), torch.nn.Linear(2, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=OptimizerSettings().learning_rate)
     model(torch.ones(1, 2)).sum().backward()
     optimizer.step()
@@ -271,9 +323,9 @@ def test_only_the_very_same_training_is_resumed(run, tmp_path, capsys):
     path, history = tmp_path / "one.pt", History()
     history.on_epoch_end(run)
     Checkpoint(path, "mark", [history]).on_epoch_end(run)
-    weight = run.model.weight.detach().clone()
+    weight = run.model.head.weight.detach().clone()
     with torch.no_grad():
-        run.model.weight.zero_()
+        run.model.head.weight.zero_()
     run.epoch = 0
 
     assert not Checkpoint(path, "another mark", [History()]).resume(run)
@@ -281,8 +333,51 @@ def test_only_the_very_same_training_is_resumed(run, tmp_path, capsys):
     fresh = History()
     assert Checkpoint(path, "mark", [fresh]).resume(run)
     assert run.epoch == 2
-    assert torch.equal(run.model.weight, weight)
+    assert torch.equal(run.model.head.weight, weight)
     assert fresh.rows == [{"val_loss": 0.5}]
+
+
+@pytest.fixture
+def beside_the_training(monkeypatch):
+    """Let states be written as with a GPU; return an event that each waits for."""
+    monkeypatch.setattr(checkpoint, "WRITES_AT_ONCE", ())
+    released, real = Event(), checkpoint.write_document
+
+    def write_when_released(*words):
+        assert released.wait(20)
+        real(*words)
+
+    monkeypatch.setattr(checkpoint, "write_document", write_when_released)
+    return released
+
+
+def test_a_state_that_is_written_meanwhile_is_that_of_its_epoch(run, tmp_path, beside_the_training):
+    path, history = tmp_path / "one.pt", History()
+    history.on_epoch_end(run)
+    kept = Checkpoint(path, "mark", [history])
+    kept.on_epoch_end(run)
+    before = run.model.head.weight.detach().clone()
+    with torch.no_grad():
+        run.model.head.weight.zero_()
+        for moments in run.optimizer.state.values():
+            moments["exp_avg"].zero_()
+    history.rows.append({})
+    assert not path.exists()
+    beside_the_training.set()
+    kept.finish()
+    state = torch.load(path, weights_only=True)
+    assert torch.equal(state["model"]["head.weight"], before)
+    assert state["optimizer"]["state"][0]["exp_avg"].any()
+    assert len(state["callbacks"][0]["rows"]) == 1
+
+
+def test_a_state_that_cannot_be_written_meanwhile_ends_the_training(run, tmp_path, beside_the_training):
+    (tmp_path / "file").touch()
+    kept = Checkpoint(tmp_path / "file" / "one.pt", "mark", [])
+    kept.on_epoch_end(run)
+    beside_the_training.set()
+    with pytest.raises(BrainmriError, match="file"):
+        kept.on_epoch_end(run)
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 half a file"])
@@ -316,7 +411,7 @@ def test_a_checkpoint_is_plain_data(run, tmp_path):
     document = torch.load(path, weights_only=True)
     assert document["fingerprint"] == "mark"
     assert not list(tmp_path.glob(".*"))
-    assert np.isfinite(document["model"]["weight"].numpy()).all()
+    assert np.isfinite(document["model"]["head.weight"].numpy()).all()
 
 
 def test_what_a_kill_left_half_written_is_removed_at_the_end(tmp_path):

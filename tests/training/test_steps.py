@@ -3,10 +3,13 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from brainmri.errors import BrainmriError
 from brainmri.training.averaging import AverageWeights
@@ -18,7 +21,7 @@ from brainmri.training.prepare import make_network, make_plan, make_run, probe_h
 from brainmri.training.ranks import ALONE
 from brainmri.training.recipe import recipe_from
 from brainmri.training.scores import validate
-from brainmri.training.steps import take_step
+from brainmri.training.steps import part_count, take_step
 
 CPU = torch.device("cpu")
 PLAIN = {
@@ -63,6 +66,29 @@ def test_parts_of_a_batch_add_up_to_the_whole(prepared, changes, micro_batch):
         torch.testing.assert_close(parts[key], tensor, rtol=1e-4, atol=1e-5)
     assert run.scores["train_loss"] == pytest.approx(plain.scores["train_loss"], rel=1e-4)
     assert run.scores["train_accuracy"] == pytest.approx(plain.scores["train_accuracy"])
+
+
+@given(st.integers(2, 200), st.integers(1, 8), st.none() | st.integers(1, 64))
+def test_all_processes_take_a_batch_in_equally_many_parts_none_of_them_empty(images, world, micro_batch):
+    """Where batch norm asks the other processes, one part more in one of them would wait for ever."""
+    assume(images >= world)
+    parts = part_count(images, world, micro_batch)
+    shares = [len(range(rank, images, world)) for rank in range(world)]
+    assert 1 <= parts <= min(shares)
+    largest = max(-(-share // parts) for share in shares)
+    # A single image more where shares of one image and of two cannot be cut alike.
+    assert micro_batch is None or largest <= max(micro_batch, -(-max(shares) // min(shares)))
+
+
+def test_a_process_with_the_smaller_share_takes_as_many_parts_as_the_others(prepared):
+    network, plan, run = prepared(micro_batch=8, gradient_clip=None)
+    passes = []
+    network.register_forward_hook(lambda module, inputs, output: passes.append(len(output)))
+    object.__setattr__(plan, "ranks", SimpleNamespace(world=2, total=lambda values: values, rank=1))
+    plan.feed.sizes = [17]
+    run.start_sums(CPU)
+    take_step(run, plan, torch.rand(8, 1, 32, 32), torch.zeros(8, dtype=torch.int64))
+    assert passes == [4, 4]  # The first process has nine images, two parts of at most eight.
 
 
 def small_memory(network, most, error):

@@ -2,9 +2,9 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,13 @@ import torch
 from safetensors.numpy import load_file
 from training_command import train_command
 
+from brainmri.images.box import CropSettings
 from brainmri.models.build import build_model
+from brainmri.training import conduct, prepare
+from brainmri.training.arithmetic import Arithmetic
 from brainmri.training.conduct import fingerprint
 from brainmri.training.order import TrainingOrder
-from brainmri.training.parts import load_data
-from brainmri.training.prepare import make_network, make_plan
-from brainmri.training.ranks import ALONE, Ranks
+from brainmri.training.ranks import Ranks
 from brainmri.training.recipe import recipe_from
 
 RECIPE = {
@@ -80,24 +81,49 @@ def test_two_processes_stop_and_go_on_together(blob_files, tmp_path):
     assert (history["images_per_second"] > 0).all()
 
 
+def train_as_one_of_two(rank, order, folder, port):
+    """Train as one of two processes that would choose different arithmetics; keep what it did."""
+    os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
+    prepare.choose_arithmetic = lambda *words, **named: Arithmetic("fp32", channels_last=rank == 0)
+    seen, fit = {}, conduct.fit
+
+    def fit_and_keep(run, plan, callbacks):
+        fit(run, plan, callbacks)
+        seen.update(arithmetic=plan.arithmetic, **run.evaluated.state_dict())
+
+    conduct.fit = fit_and_keep
+    conduct.conduct(order, Ranks(rank, 2))
+    torch.save(seen, folder / f"{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
 def test_two_processes_agree_whatever_each_would_have_chosen(blob_files, tmp_path):
     """Batch norm, whose statistics each takes of its own share, and an arithmetic that is to be found."""
-    free = {key: value for key, value in RECIPE.items() if key not in ("precision", "layout")}
-    recipe = {**free, "cnn": {"channels": [8, 16], "batch_norm": True}, "ema": 0.5}
-    command = train_command(blob_files, tmp_path / "run", tmp_path / "state", recipe, devices=2)
-    done = completed(command)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("arithmetic: ") == 1
+    recipe = recipe_from({**RECIPE, "cnn": {"channels": [8, 16], "batch_norm": True}, "ema": 0.5})
+    order = order_of(blob_files, tmp_path, recipe)
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    torch.multiprocessing.spawn(train_as_one_of_two, (order, tmp_path, port), nprocs=2)
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=False) for rank in (0, 1))
+    assert first.pop("arithmetic") == second.pop("arithmetic") == Arithmetic("fp32", channels_last=True)
+    assert any("running_mean" in key for key in first)
+    for key, tensor in first.items():
+        assert torch.equal(second[key], tensor), key
+
+
+def order_of(files, folder, recipe):
+    """Return the order of a training on the CPU into a folder."""
+    made = [folder / "run" / name for name in ("model.safetensors", "model.json", "history.parquet")]
+    crop, weights, state, cache = CropSettings(), folder / "weights", folder / "state", folder / "cache"
+    return TrainingOrder(*files, *made, recipe, 0, crop, weights, state, cache, "cpu", 2, 1, None)
 
 
 def test_two_gpus_know_the_same_training_by_one_mark(blob_files, tmp_path):
-    recipe = recipe_from(RECIPE)
-    data = load_data(*blob_files, recipe.image_size)
-    network = make_network(data, recipe, 0, tmp_path)
-    plan = make_plan(data, network, recipe, 0, torch.device("cpu"), tmp_path, ALONE)
-    order = TrainingOrder(*blob_files, *[tmp_path / "x"] * 3, recipe, 0, None, tmp_path, *[None] * 6)
-    marks = {fingerprint(order, replace(plan, device=torch.device(f"cuda:{rank}"))) for rank in (0, 1)}
-    assert len(marks) == 1 and fingerprint(order, plan) not in marks
+    order = order_of(blob_files, tmp_path, recipe_from({**RECIPE, "precision": "fp32"}))
+    marks = {fingerprint(order, torch.device(f"cuda:{rank}"), Ranks(rank, 2)) for rank in (0, 1)}
+    assert len(marks) == 1 and fingerprint(order, torch.device("cpu"), Ranks(0, 2)) not in marks
 
 
 def test_common_statistics_keep_the_activations_of_batch_norm(monkeypatch):

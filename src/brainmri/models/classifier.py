@@ -68,6 +68,17 @@ class Classifier(nn.Module):
                     module.eval()
         return self
 
+    def trained_state(self) -> dict[str, Tensor]:
+        """Return the entries of the state that training changes: all but those of a frozen body."""
+        state = self.state_dict()
+        if self.body_frozen:
+            state = {key: tensor for key, tensor in state.items() if not key.startswith("body.")}
+        return state
+
+    def load_trained_state(self, state: dict[str, Tensor]) -> None:
+        """Take up what `trained_state` gave; the body stays where it was frozen."""
+        self.load_state_dict({**self.state_dict(), **state})
+
     def normalised(self, images: Tensor) -> Tensor:
         """Return gray images (N, S, S) in [0, 1], float, as the body wants them: (N, 1, S, S)."""
         return ((images - self.mean) / self.std).unsqueeze(1).contiguous(memory_format=torch.channels_last)

@@ -27,6 +27,11 @@ class AverageWeights(Callback):
         self.decay = decay
         self.steps = 0
         self.average = deepcopy(model).requires_grad_(False)
+        # What is blended and what is copied, the average's tensors and the network's: found once, for to walk
+        # through a network takes longer than a short step.
+        pairs = list(zip(tensors_of(self.average), tensors_of(model), strict=True))
+        self.blended = beside([pair for pair in pairs if pair[0].is_floating_point()])
+        self.copied = beside([pair for pair in pairs if not pair[0].is_floating_point()])
 
     def on_epoch_begin(self, run: Run) -> None:
         run.averaged = self.average
@@ -36,19 +41,21 @@ class AverageWeights(Callback):
         # Not torch's AveragedModel, which counts on the host and waits for the device at every step.
         self.steps += 1
         share = 1 - min(self.decay, (1 + self.steps) / (10 + self.steps)) if self.steps > 1 else 1.0
-        pairs = list(zip(tensors_of(self.average), tensors_of(run.model), strict=True))
-        blended = [pair for pair in pairs if pair[0].is_floating_point()]
-        counted = [pair for pair in pairs if not pair[0].is_floating_point()]
-        torch._foreach_lerp_(*map(list, zip(*blended, strict=True)), share)
-        if counted:
-            torch._foreach_copy_(*map(list, zip(*counted, strict=True)))
+        torch._foreach_lerp_(*self.blended, share)
+        if self.copied[0]:
+            torch._foreach_copy_(*self.copied)
 
     def state(self) -> dict:
-        return {"steps": self.steps, "average": self.average.state_dict()}
+        return {"steps": self.steps, "average": self.average.trained_state()}
 
     def restore(self, state: dict) -> None:
         self.steps = state["steps"]
-        self.average.load_state_dict(state["average"])
+        self.average.load_trained_state(state["average"])
+
+
+def beside(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Return the first of all pairs, and the second."""
+    return [first for first, _ in pairs], [second for _, second in pairs]
 
 
 def tensors_of(model: Classifier) -> chain[torch.Tensor]:

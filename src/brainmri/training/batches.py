@@ -19,9 +19,10 @@ from brainmri.training.sampling import epoch_order
 EVALUATION_BATCH = {"cpu": 128, "cuda": 512}
 
 
-def batch_count(image_count: int, batch_size: int, world: int = 1) -> int:
-    """Return the number of steps in an epoch."""
-    return len(batch_slices(image_count, batch_size, world))
+def batch_sizes(image_count: int, batch_size: int, world: int = 1) -> list[int]:
+    """Return how many images each batch of an epoch has, over all processes."""
+    slices = batch_slices(image_count, batch_size, world)
+    return [min(slice_.stop, image_count) - slice_.start for slice_ in slices]
 
 
 def batch_slices(image_count: int, batch_size: int, world: int = 1) -> list[slice]:

@@ -155,7 +155,7 @@ class KeepBest(Callback):
             self.best = run.scores[self.monitor]
         self.best_epoch = run.epoch
         self.weights = {
-            key: tensor.detach().cpu().clone() for key, tensor in run.evaluated.state_dict().items()
+            key: tensor.detach().to("cpu", copy=True) for key, tensor in run.evaluated.trained_state().items()
         }
 
     def state(self) -> dict:

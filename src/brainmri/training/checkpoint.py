@@ -3,17 +3,22 @@
 import sys
 import zipfile
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from brainmri.artefacts import digest_of, written_atomically
+from brainmri.training.arithmetic import Arithmetic
 from brainmri.training.callbacks import Callback, Run
 from brainmri.training.interruption import Interrupted, Interruption
 from brainmri.training.ranks import ALONE, Ranks
 
 # Several processes must stop at the same step: they ask each other every so many steps.
 STEPS_BETWEEN_QUESTIONS = {"cpu": 1, "cuda": 10}
+# Where a training takes all cores, to write meanwhile gains little, and its copy takes memory.
+WRITES_AT_ONCE = ("cpu",)
 
 
 def checkpoint_path(checkpoint_dir: Path, target: Path) -> Path:
@@ -24,7 +29,8 @@ def checkpoint_path(checkpoint_dir: Path, target: Path) -> Path:
 class Checkpoint(Callback):
     """Writes the whole state after every epoch, and after the step at hand where an end is asked for.
 
-    Must be told last, when the other callbacks have changed their states.
+    Must be told last, when the other callbacks have changed their states. With a GPU the file is written
+    while the next epoch runs, from a copy on the host: for large networks it takes as long as an epoch.
 
     Parameters
     ----------
@@ -38,6 +44,11 @@ class Checkpoint(Callback):
         Says whether the training is to end early.
     ranks
         Which of the processes that train together this is; the first one writes.
+
+    Attributes
+    ----------
+    arithmetic
+        In which the training runs, so that it goes on in it.
     """
 
     def __init__(
@@ -53,6 +64,9 @@ class Checkpoint(Callback):
         self.callbacks = callbacks
         self.interruption = interruption
         self.ranks = ranks
+        self.arithmetic: Arithmetic | None = None
+        self.pool = ThreadPoolExecutor(1)
+        self.writing: Future | None = None
 
     def on_batch_end(self, run: Run) -> None:
         if self.asked_to_stop(run) and run.step < run.steps:
@@ -75,8 +89,9 @@ class Checkpoint(Callback):
         return bool(self.ranks.total(torch.tensor(float(requested))) > 0)
 
     def write(self, run: Run) -> None:
-        """Write the file, in one piece."""
+        """Write the file, in one piece; once that before is written."""
         sums = self.ranks.total(run.sums()).tolist() if run.step else None
+        states = [callback.state() for callback in self.callbacks]
         if not self.ranks.writes:
             return
         document = {
@@ -86,13 +101,29 @@ class Checkpoint(Callback):
             "sums": sums,
             "stop": run.stop,
             "micro_batch": run.micro_batch,
-            "model": run.model.state_dict(),
+            "arithmetic": self.arithmetic and asdict(self.arithmetic),
+            "model": run.model.trained_state(),
             "optimizer": run.optimizer.state_dict(),
             "scaler": run.scaler.state_dict(),
-            "callbacks": [callback.state() for callback in self.callbacks],
+            "callbacks": states,
         }
-        with written_atomically(self.path) as temporary:
-            torch.save(document, temporary)
+        self.finish()
+        if next(run.model.parameters()).device.type in WRITES_AT_ONCE:
+            write_document(document, self.path)
+        else:
+            self.writing = self.pool.submit(write_document, on_host(document), self.path)
+
+    def finish(self) -> None:
+        """Wait until the file that is being written is whole.
+
+        Raises
+        ------
+        BrainmriError
+            If it could not be written.
+        """
+        if self.writing is not None:
+            writing, self.writing = self.writing, None
+            writing.result()
 
     def leave(self, reached: str) -> None:
         """End the training for now.
@@ -102,6 +133,7 @@ class Checkpoint(Callback):
         Interrupted
             Always.
         """
+        self.finish()
         raise Interrupted(
             f"stopped after {reached}, as asked (SIGTERM); the state is kept: the same command goes on "
             "from there."
@@ -118,7 +150,7 @@ class Checkpoint(Callback):
         """Take up a state that `found` gave."""
         run.epoch, run.stop = document["epoch"], document["stop"]
         run.micro_batch = document["micro_batch"]
-        run.model.load_state_dict(document["model"])
+        run.model.load_trained_state(document["model"])
         run.optimizer.load_state_dict(document["optimizer"])
         run.scaler.load_state_dict(document["scaler"])
         for callback, state in zip(self.callbacks, document["callbacks"], strict=True):
@@ -135,11 +167,18 @@ class Checkpoint(Callback):
             if damaged is not None:
                 raise ValueError(f"{damaged} is damaged")
             document = torch.load(self.path, map_location="cpu", weights_only=True)
-            return document if document["fingerprint"] == self.fingerprint else None
+            if document["fingerprint"] == self.fingerprint:
+                return document
+            self.tell(f"{self.path} holds a state of other settings, data, code or libraries: starting anew.")
         # Of a damaged file torch's reader raises nearly anything.
         except Exception as error:
-            print(f"{self.path} is no readable checkpoint ({error}): starting anew.", file=sys.stderr)
-            return None
+            self.tell(f"{self.path} is no readable checkpoint ({error}): starting anew.")
+        return None
+
+    def tell(self, words: str) -> None:
+        """Say something, in one of the processes."""
+        if self.ranks.writes:
+            print(words, file=sys.stderr)
 
     def resume_epoch(self, run: Run, step: int, sums: list[float] | None) -> None:
         """Take up the sums of an epoch that was left in the middle; the first process holds them for all."""
@@ -155,6 +194,26 @@ class Checkpoint(Callback):
 
         The lock is held, so that no other process is writing here.
         """
+        self.finish()
         if self.ranks.writes:
             for path in [self.path, *self.path.parent.glob(f".{self.path.name}.*.tmp")]:
                 path.unlink(missing_ok=True)
+
+
+def write_document(document: dict, path: Path) -> None:
+    """Write a state, in one piece."""
+    with written_atomically(path) as temporary:
+        torch.save(document, temporary)
+
+
+def on_host(value):
+    """Return a state with all its tensors copied to the CPU: what goes on training no longer changes them."""
+    match value:
+        case torch.Tensor():
+            return value.detach().to("cpu", copy=True)
+        case dict():
+            return {key: on_host(entry) for key, entry in value.items()}
+        case list() | tuple():
+            return type(value)(on_host(entry) for entry in value)
+        case _:
+            return value

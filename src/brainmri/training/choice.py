@@ -85,7 +85,7 @@ def choose_arithmetic(
             tell(f"which arithmetic is fastest is not remembered: {error}")
     chosen = replace(chosen, compiled=compiled)
     tell(
-        f"arithmetic: {chosen} ({', '.join(f'{name} {1000 * time:.0f} ms' for name, time in times.items())})"
+        f"arithmetic: {chosen} ({', '.join(f'{name} {1000 * time:.3g} ms' for name, time in times.items())})"
     )
     return chosen
 

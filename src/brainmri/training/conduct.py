@@ -17,13 +17,14 @@ from brainmri.errors import BrainmriError
 from brainmri.models.build import weights_digest
 from brainmri.models.device import device_name, resolve_device
 from brainmri.models.saved import library_versions, save_model
+from brainmri.training.arithmetic import Arithmetic, allowed
 from brainmri.training.averaging import AverageWeights
 from brainmri.training.callbacks import Callback, EarlyStopping, History, KeepBest, Progress
 from brainmri.training.checkpoint import Checkpoint, checkpoint_path
 from brainmri.training.interruption import Interruption
 from brainmri.training.lock import locked
 from brainmri.training.loop import fit
-from brainmri.training.monitor import DeviceUsage, TensorBoardEvents, used_by_all
+from brainmri.training.monitor import DeviceUsage, TensorBoardEvents
 from brainmri.training.order import TrainingOrder
 from brainmri.training.parts import load_data
 from brainmri.training.plan import Plan
@@ -72,17 +73,18 @@ def carry_out(
     recipe = order.recipe
     data = load_data(order.manifest, order.images, recipe.image_size)
     network = make_network(data, recipe, order.seed, order.weights_dir)
-    plan = make_plan(data, network, recipe, order.seed, place, order.cache_dir, ranks)
-    mark = ranks.agreed(lambda: fingerprint(order, plan))
-    kept = Checkpoint(target, mark, [], interruption, ranks)
+    kept = Checkpoint(target, ranks.agreed(lambda: fingerprint(order, place, ranks)), [], interruption, ranks)
     left = kept.found()
+    before = Arithmetic(**left["arithmetic"]) if left else None
+    plan = make_plan(data, network, recipe, order.seed, place, order.cache_dir, ranks, before)
+    kept.arithmetic = plan.arithmetic
     history = History([] if left else probe_head(network, plan))
     run = make_run(network, plan)
     schedule = Schedule(recipe.schedule, [group["lr"] for group in run.optimizer.param_groups])
     best = KeepBest(recipe.checkpoint.monitor)
     averaging = [AverageWeights(network, recipe.ema)] if recipe.ema else []
     stopping = [EarlyStopping(recipe.early_stopping)] if recipe.early_stopping else []
-    usage = DeviceUsage(place)
+    usage = DeviceUsage(place, ranks)
     kept.callbacks = [*averaging, schedule, best, *stopping, history, usage]
     if left:
         kept.take_up(run, left)
@@ -91,9 +93,9 @@ def carry_out(
     interruption.awaited = True
     with watched_by(order, ranks) as watching:
         fit(run, plan, [*kept.callbacks, *watching, kept])
-    used = used_by_all(ranks.told(usage.facts()))
+    used = usage.facts()
     if ranks.writes:
-        network.load_state_dict(best.weights)
+        network.load_trained_state(best.weights)
         write_history(history.rows, order)
         save_model(
             network,
@@ -166,21 +168,26 @@ def deterministic(device: torch.device, wanted: bool) -> Iterator[None]:
         torch.backends.cudnn.benchmark = tuned
 
 
-def fingerprint(order: TrainingOrder, plan: Plan) -> str:
-    """Return a digest of all that the weights follow from: recipe, data, code, and what runs it."""
+def fingerprint(order: TrainingOrder, place: torch.device, ranks: Ranks) -> str:
+    """Return a digest of all that the weights follow from: recipe, data, code, and what runs it.
+
+    Of the arithmetic, what there is to choose from: which it was stands in the state, so that a training goes
+    on as it began, whether or not the choice is remembered.
+    """
     return digest_of(
         {
-            "recipe": asdict(plan.recipe),
-            "seed": plan.seed,
+            "recipe": asdict(order.recipe),
+            "seed": order.seed,
             "manifest": file_digest(order.manifest),
             "images": file_digest(order.images),
             "initial_weights": weights_digest(order.recipe, order.weights_dir),
             "code": inputs_digest(code_of("brainmri.training.conduct")),
             "versions": library_versions(),
-            "device": plan.device.type,
-            "devices": plan.ranks.world,
-            "threads": torch.get_num_threads(),
-            "arithmetic": str(plan.arithmetic),
+            "device": place.type,
+            "arithmetics": [str(one) for one in allowed(order.recipe, place)],
+            "devices": ranks.world,
+            # A GPU's sums do not depend on them.
+            "threads": torch.get_num_threads() if place.type == "cpu" else None,
         }
     )
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from brainmri.models.classifier import Classifier
-from brainmri.training.batches import batch_count, batch_slices, evaluation_batches, training_batches
+from brainmri.training.batches import batch_sizes, batch_slices, evaluation_batches, training_batches
 from brainmri.training.image_sources import ImageSource
 from brainmri.training.parts import TrainingData
 from brainmri.training.ranks import ALONE, Ranks
@@ -21,11 +21,11 @@ class Feed(Protocol):
 
     Attributes
     ----------
-    steps
-        Batches an epoch.
+    sizes
+        How many images each batch of an epoch has, over all processes.
     """
 
-    steps: int
+    sizes: list[int]
 
     def part(self, model: Classifier) -> nn.Module:
         """Return the part of the classifier that takes these batches and gives logits."""
@@ -70,7 +70,7 @@ class ImageFeed:
     ):
         self.data, self.source, self.model, self.recipe = data, source, model, recipe
         self.seed, self.device, self.ranks = seed, device, ranks
-        self.steps = batch_count(len(data.train), recipe.batch_size, ranks.world)
+        self.sizes = batch_sizes(len(data.train), recipe.batch_size, ranks.world)
 
     def part(self, model: Classifier) -> nn.Module:
         """Return the whole classifier."""
@@ -127,7 +127,7 @@ class FeatureFeed:
     ):
         self.train, self.val, self.labels = train, val, labels
         self.recipe, self.seed, self.ranks = recipe, seed, ranks
-        self.steps = batch_count(len(train), recipe.batch_size, ranks.world)
+        self.sizes = batch_sizes(len(train), recipe.batch_size, ranks.world)
 
     def part(self, model: Classifier) -> nn.Module:
         """Return the head."""

@@ -16,6 +16,10 @@ class Interrupted(BrainmriError):
     exit_status = INTERRUPTED
 
 
+class AtOnce(BaseException):
+    """Ends the work at hand. No `Exception`: nobody may take it for a damaged file or a failed compiler."""
+
+
 class Interruption:
     """Notices SIGTERM, which a cluster sends before it takes a node away; to be used in `with`.
 
@@ -44,15 +48,19 @@ class Interruption:
 
         Raises
         ------
-        Interrupted
-            While nobody waits for it.
+        AtOnce
+            While nobody waits for it; what the `with` block raises then is `Interrupted`.
         """
         self.requested = True
         if not self.awaited:
-            raise Interrupted("stopped before the next step, as asked (SIGTERM): the same command goes on.")
+            raise AtOnce
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.before is not None:
             signal.signal(signal.SIGTERM, self.before)
+        if kind is AtOnce:
+            raise Interrupted(
+                "stopped before the next step, as asked (SIGTERM): the same command goes on."
+            ) from None

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from brainmri.training.callbacks import Callback, Run
+from brainmri.training.ranks import ALONE, Ranks
 
 # Name in TensorBoard, which groups by what comes before the slash: column of the history.
 TAGS = {
@@ -70,10 +71,14 @@ class DeviceUsage(Callback):
         Where the arithmetic runs. On CUDA the peak is that of torch's allocations on it, and the energy that
         of the whole card, whoever else uses it. On the CPU the peak is the process's resident set, and
         nothing tells the energy.
+    ranks
+        Which of the processes that train together this is. The facts are those of all: the largest peak, and
+        the energy of all devices.
     """
 
-    def __init__(self, device: torch.device):
+    def __init__(self, device: torch.device, ranks: Ranks = ALONE):
         self.device = device
+        self.ranks = ranks
         self.peak_before = 0
         self.joules_before: float | None = 0.0
         if device.type == "cuda":
@@ -88,30 +93,27 @@ class DeviceUsage(Callback):
         return max(self.peak_before, peak_resident_bytes())
 
     def energy(self) -> float | None:
-        """Return the joules used, likewise; None where a part of them is unknown."""
+        """Return the joules used here, likewise; None where a part of them is unknown."""
         now = self.meter()
         if now is None or self.started is None or self.joules_before is None:
             return None
         return self.joules_before + now - self.started
 
     def facts(self) -> dict[str, int | float | None]:
-        """Return the entries for `model.json`."""
-        return {"peak_memory_bytes": self.peak_memory(), "energy_joules": self.energy()}
+        """Return the entries for `model.json`; all processes must ask at the same time."""
+        peaks, joules = zip(*self.ranks.told((self.peak_memory(), self.energy())), strict=True)
+        return {
+            "peak_memory_bytes": max(peaks),
+            "energy_joules": None if None in joules else sum(joules),
+        }
 
     def state(self) -> dict:
-        return {"peak": self.peak_memory(), "joules": self.energy()}
+        return self.facts()
 
     def restore(self, state: dict) -> None:
-        self.peak_before, self.joules_before = state["peak"], state["joules"]
-
-
-def used_by_all(facts: list[dict[str, int | float | None]]) -> dict[str, int | float | None]:
-    """Return the facts of several processes, one a device, as one: the largest peak, and all the energy."""
-    joules = [own["energy_joules"] for own in facts]
-    return {
-        "peak_memory_bytes": max(own["peak_memory_bytes"] for own in facts),
-        "energy_joules": None if None in joules else sum(joules),
-    }
+        self.peak_before = state["peak_memory_bytes"]
+        # What all used before is counted once.
+        self.joules_before = state["energy_joules"] if self.ranks.writes else 0.0
 
 
 def peak_resident_bytes() -> int:

@@ -8,6 +8,7 @@ import torch
 
 from brainmri.models.build import build_model
 from brainmri.models.classifier import Classifier
+from brainmri.training.arithmetic import Arithmetic
 from brainmri.training.callbacks import History, Run
 from brainmri.training.choice import choose_arithmetic
 from brainmri.training.criterion import Criterion
@@ -43,13 +44,17 @@ def make_plan(
     device: torch.device,
     cache_dir: Path | None,
     ranks: Ranks,
+    before: Arithmetic | None = None,
 ) -> Plan:
-    """Choose the arithmetic, bring the network to the device, and return what stays the same from here on."""
+    """Choose the arithmetic, bring the network to the device, and return what stays the same from here on.
+
+    A training that goes on does so in the arithmetic of `before`.
+    """
     source = image_source(data, device)
     feed: Feed = ImageFeed(data, source, network, recipe, seed, device, ranks)
-    steps = feed.steps * recipe.epochs
+    steps = len(feed.sizes) * recipe.epochs
     keep_grouped_in_fp32(network)
-    arithmetic = ranks.agreed(
+    arithmetic = before or ranks.agreed(
         lambda: choose_arithmetic(
             recipe, network, device, steps, cache_dir, tell=tell_people(ranks), world=ranks.world
         )
@@ -76,7 +81,7 @@ def make_run(network: Classifier, plan: Plan) -> Run:
         make_optimizer(network, recipe.optimizer),
         torch.amp.GradScaler(plan.device.type, enabled=plan.arithmetic.precision == "fp16"),
         recipe.epochs,
-        plan.feed.steps,
+        len(plan.feed.sizes),
         micro_batch=recipe.micro_batch,
     )
 

@@ -44,24 +44,28 @@ def seconds_per_step(
     Raises
     ------
     RuntimeError
-        If none runs: what torch says of the last one.
+        If none runs: what torch says of one of them.
     """
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         candidates = list(candidates)
 
-        def racers_of(most: int) -> dict[str, Racer]:
+        def times_of(most: int) -> dict[str, float]:
             count = tried_images(network, most, size, device)
-            return racers_that_run(network, candidates, device, count, size)
+            return raced_in_turns(racers_that_run(network, candidates, device, count, size))
 
-        racers = as_many_as_fit(racers_of, images, device)
-        times: dict[str, list[float]] = {name: [] for name in racers}
-        started = perf_counter()
-        for rounds in range(1, MOST_ROUNDS + 1):
-            for name, racer in racers.items():
-                times[name].append(racer.step())
-            spent = perf_counter() - started
-            if spent > MOST_SECONDS or (rounds >= ROUNDS and spent > ENOUGH_SECONDS):
-                break
+        return as_many_as_fit(times_of, images, device)
+
+
+def raced_in_turns(racers: dict[str, "Racer"]) -> dict[str, float]:
+    """Return the shortest time of a step of each."""
+    times: dict[str, list[float]] = {name: [] for name in racers}
+    started = perf_counter()
+    for rounds in range(1, MOST_ROUNDS + 1):
+        for name, racer in racers.items():
+            times[name].append(racer.step())
+        spent = perf_counter() - started
+        if spent > MOST_SECONDS or (rounds >= ROUNDS and spent > ENOUGH_SECONDS):
+            break
     return {name: min(values) for name, values in times.items()}
 
 
@@ -103,7 +107,9 @@ def compiled_seconds(
             racer = Racer(network, arithmetic, device, images, size)
             racer.network.compile()
             return [racer.step(), min(racer.step() for _ in range(ROUNDS))]
-        except RuntimeError:  # torch.compile's own errors are RuntimeErrors
+        except RuntimeError as error:  # torch.compile's own errors are RuntimeErrors
+            if is_out_of_memory(error):
+                raise
             return []
 
 

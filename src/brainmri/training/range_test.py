@@ -4,11 +4,10 @@ from itertools import count
 
 import numpy as np
 import pandas as pd
-import torch
 
 from brainmri.models.classifier import Classifier
 from brainmri.progress import progress
-from brainmri.training.loop import step_seed
+from brainmri.training.loop import seed_torch, step_seed
 from brainmri.training.plan import Plan
 from brainmri.training.prepare import make_run
 from brainmri.training.steps import take_step
@@ -52,7 +51,7 @@ def range_test(network: Classifier, plan: Plan, lowest: float, highest: float, s
         for step, (rate, batch) in enumerate(zip(rates, batches, strict=False)):
             for group, ratio in zip(run.optimizer.param_groups, ratios, strict=True):
                 group["lr"] = rate * ratio
-            torch.manual_seed(step_seed(plan.seed, 0, step, 0))
+            seed_torch(step_seed(plan.seed, 0, step, 0), plan.device)
             run.start_sums(plan.device)
             take_step(run, plan, *batch)
             loss = float(run.loss_sum) / run.seen

@@ -38,7 +38,8 @@ def take_step(run: Run, plan: Plan, inputs: Tensor, targets: Tensor) -> None:
         release_memory(plan.device)
     if plan.recipe.gradient_clip is not None:
         run.scaler.unscale_(run.optimizer)
-        nn.utils.clip_grad_norm_(run.network.parameters(), plan.recipe.gradient_clip)
+        trained = [weights for group in run.optimizer.param_groups for weights in group["params"]]
+        nn.utils.clip_grad_norm_(trained, plan.recipe.gradient_clip)
     run.scaler.step(run.optimizer)
     run.scaler.update()
     run.loss_sum += loss * count
@@ -62,7 +63,8 @@ def add_gradients(run: Run, plan: Plan, inputs: Tensor, targets: Tensor) -> tupl
     own = torch.stack([plan.criterion.normaliser(targets), images_here])
     normaliser, count = plan.ranks.total(own)
     run.optimizer.zero_grad(set_to_none=True)
-    parts = -(-len(inputs) // (run.micro_batch or len(inputs)))
+    world = plan.ranks.world
+    parts = part_count(plan.feed.sizes[run.step] if world > 1 else len(inputs), world, run.micro_batch)
     loss, hits, precision = 0.0, 0, plan.arithmetic.precision
     for place, (images, wanted) in enumerate(
         zip(torch.tensor_split(inputs, parts), torch.tensor_split(targets, parts), strict=True)
@@ -73,11 +75,29 @@ def add_gradients(run: Run, plan: Plan, inputs: Tensor, targets: Tensor) -> tupl
                 logits = run.network(images)
             part = plan.criterion(logits.float(), wanted) / normaliser
             # Processes average their gradients; their losses are parts of one sum.
-            run.scaler.scale(part * plan.ranks.world).backward()
+            run.scaler.scale(part * world).backward()
         loss = loss + part.detach()
         labels = wanted.argmax(dim=1) if wanted.is_floating_point() else wanted
         hits = hits + (logits.detach().argmax(dim=1) == labels).sum()
     return loss, hits, count
+
+
+def part_count(images: int, world: int, micro_batch: int | None) -> int:
+    """Return in how many parts a batch goes through the network: as many in each process.
+
+    Where batch norm takes its statistics over all processes, they wait for each other in every part.
+
+    Parameters
+    ----------
+    images
+        Images of the batch, over all processes; their shares differ by one at most.
+    world
+        Number of processes.
+    micro_batch
+        Images of a share that go through the network at a time; None: all.
+    """
+    largest, smallest = -(-images // world), images // world
+    return max(1, min(-(-largest // (micro_batch or largest)), smallest))
 
 
 def halved(micro_batch: int, plan: Plan) -> int:
