@@ -167,7 +167,9 @@ def test_an_end_while_the_network_is_compiled_is_no_failure_of_the_compiler(monk
         signal.raise_signal(signal.SIGTERM)
 
     compiled = torch.nn.Module.compile
-    monkeypatch.setattr(torch.nn.Module, "compile", lambda network: compiled(network, backend=signalled))
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", lambda network, **named: compiled(network, backend=signalled)
+    )
     with pytest.raises(Interrupted), Interruption():
         race.compiled_seconds(network_of(**DENSE), Arithmetic("fp32", True), CPU, 4, 32)
 

@@ -66,7 +66,7 @@ def weights_file(design: Design, weights_dir: Path) -> Path | None:
 def weights_digest(design: Design, weights_dir: Path) -> str | None:
     """Return the SHA-256 of the file that the body's weights come from; None where there is none."""
     file = weights_file(design, weights_dir)
-    return file_digest(file) if file else None
+    return file_digest(file) if file and file.is_file() else None
 
 
 def body_entries(state: dict) -> dict:

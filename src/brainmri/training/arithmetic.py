@@ -1,7 +1,7 @@
 """The arithmetic that a training can run in: precision, memory layout, compiled or not."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -78,6 +78,16 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
 def products(precision: str) -> AbstractContextManager:
     """Return the context of a whole step, backward too: with `fp32`, products are not shortened to TF32."""
     return tensor_float_32(precision != "fp32")
+
+
+def compiled_as_is(arithmetic: Arithmetic, whole: bool) -> AbstractContextManager:
+    """Return the context of a pass through a network that may be compiled, for batches of one size alone.
+
+    Each other size, and evaluation, would be compiled for itself, a minute each: they run as they are.
+    """
+    if whole or not arithmetic.compiled:
+        return nullcontext()
+    return torch.compiler.set_stance("force_eager")
 
 
 @contextmanager

@@ -65,9 +65,11 @@ def warped_by_torch(images: Tensor, matrices: np.ndarray | None) -> Tensor:
     maps = to_device(unit_matrices(matrices, size), images.device)[:, :, :, None, None]
     axis = torch.linspace(-1, 1, size, device=images.device)
     grid = maps[:, :, 0] * axis + maps[:, :, 1] * axis[:, None] + maps[:, :, 2]
-    moved = functional.grid_sample(
-        images.float().unsqueeze(1), grid.permute(0, 2, 3, 1), "bilinear", "zeros", align_corners=True
-    )
+    # On a GPU cuDNN's own kernel would be taken, by another formula than that of the CPU, which is tested.
+    with torch.backends.cudnn.flags(enabled=False):
+        moved = functional.grid_sample(
+            images.float().unsqueeze(1), grid.permute(0, 2, 3, 1), "bilinear", "zeros", align_corners=True
+        )
     return moved.squeeze(1)
 
 
@@ -137,11 +139,13 @@ def add_noise(values: Tensor, noise: Noise, std: float) -> None:
 
 
 def erase(values: Tensor, erasure: Erasure, mean: float, std: float) -> None:
-    """Fill a rectangle of each image that has one, in normalised values."""
-    grays = (erasure.grays - mean) / std
-    for place in np.flatnonzero(erasure.rectangles.any(axis=1)):
-        left, top, right, bottom = erasure.rectangles[place]
-        values[place, top:bottom, left:right] = float(grays[place])
+    """Fill a rectangle of each image that has one, in normalised values; all at once, as a GPU likes it."""
+    left, top, right, bottom = (per_image(edge, values.device) for edge in erasure.rectangles.T)
+    place = torch.arange(values.shape[1], device=values.device)
+    across, down = place, place[:, None]
+    inside = (across >= left) & (across < right) & (down >= top) & (down < bottom)
+    grays = per_image(((erasure.grays - mean) / std).astype(np.float32), values.device)
+    torch.where(inside, grays, values, out=values)
 
 
 def per_image(numbers: np.ndarray, device: torch.device) -> Tensor:

@@ -74,7 +74,7 @@ def make_run(network: Classifier, plan: Plan) -> Run:
     recipe = plan.recipe
     part = plan.ranks.with_common_statistics(plan.feed.part(network), plan.device)
     if plan.arithmetic.compiled:
-        part.compile()
+        part.compile(dynamic=False)
     return Run(
         network,
         plan.ranks.together(part, plan.device),

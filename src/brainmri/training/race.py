@@ -105,7 +105,7 @@ def compiled_seconds(
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
             racer = Racer(network, arithmetic, device, images, size)
-            racer.network.compile()
+            racer.network.compile(dynamic=False)
             return [racer.step(), min(racer.step() for _ in range(ROUNDS))]
         except RuntimeError as error:  # torch.compile's own errors are RuntimeErrors
             if is_out_of_memory(error):

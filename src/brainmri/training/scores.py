@@ -9,7 +9,7 @@ from torch.nn import functional
 from brainmri.models.classifier import Classifier
 from brainmri.models.device import return_freed_memory
 from brainmri.models.memory import as_many_as_fit
-from brainmri.training.arithmetic import in_arithmetic
+from brainmri.training.arithmetic import compiled_as_is, in_arithmetic
 from brainmri.training.batches import EVALUATION_BATCH
 from brainmri.training.plan import Plan
 
@@ -26,7 +26,11 @@ def validate(model: Classifier, plan: Plan) -> dict[str, float]:
     part = plan.feed.part(model)
 
     def outputs(batch_size: int) -> list[torch.Tensor]:
-        with torch.inference_mode(), in_arithmetic(plan.arithmetic.precision, plan.device):
+        with (
+            torch.inference_mode(),
+            in_arithmetic(plan.arithmetic.precision, plan.device),
+            compiled_as_is(plan.arithmetic, whole=False),
+        ):
             return [part(inputs).float() for inputs in plan.feed.validation(batch_size)]
 
     # Its batches are larger than those of training.

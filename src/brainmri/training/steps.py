@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from brainmri.errors import BrainmriError
 from brainmri.models.memory import is_out_of_memory, release_memory
-from brainmri.training.arithmetic import autocast, products
+from brainmri.training.arithmetic import autocast, compiled_as_is, products
 from brainmri.training.callbacks import Run
 from brainmri.training.plan import Plan
 from brainmri.training.ranks import unsynchronised
@@ -66,11 +66,13 @@ def add_gradients(run: Run, plan: Plan, inputs: Tensor, targets: Tensor) -> tupl
     world = plan.ranks.world
     parts = part_count(plan.feed.sizes[run.step] if world > 1 else len(inputs), world, run.micro_batch)
     loss, hits, precision = 0.0, 0, plan.arithmetic.precision
+    whole = len(inputs) >= plan.recipe.batch_size // world
     for place, (images, wanted) in enumerate(
         zip(torch.tensor_split(inputs, parts), torch.tensor_split(targets, parts), strict=True)
     ):
         last = place == parts - 1
-        with products(precision), nullcontext() if last else unsynchronised(run.network):
+        waits = nullcontext() if last else unsynchronised(run.network)
+        with products(precision), waits, compiled_as_is(plan.arithmetic, whole):
             with autocast(precision, plan.device):
                 logits = run.network(images)
             part = plan.criterion(logits.float(), wanted) / normaliser
