@@ -5,18 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import colormaps
 
-from brainmri.reporting.embedding import image_size
-from brainmri.reporting.style import (
-    add_title,
-    class_title,
-    evenly,
-    figure_style,
-    new_figure,
-    parts_present,
-    save_figure,
-    shortened,
-    text_colour_on,
-)
+from brainmri.reporting.choice import evenly
+from brainmri.reporting.figure_size import image_size
+from brainmri.reporting.names import class_title, parts_present, shortened
+from brainmri.reporting.style import add_title, figure_style, new_figure, save_figure, text_colour_on
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".png"])

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from brainmri.audit.copies import EXACT_KINDS, NEIGHBOUR
+from brainmri.reporting.choice import evenly
 from brainmri.reporting.copy_words import KIND_TITLES
-from brainmri.reporting.style import evenly
 
 
 def described(pairs: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:

@@ -5,20 +5,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from brainmri.reporting.choice import evenly
 from brainmri.reporting.copy_pairs import labels_differ
 from brainmri.reporting.copy_words import kind_title, transform_words
+from brainmri.reporting.names import class_title, shortened
 from brainmri.reporting.overlay import FULL_DIFFERENCE, brought_onto, difference
-from brainmri.reporting.style import (
-    INK,
-    MUTED,
-    OKABE_ITO,
-    add_title,
-    blank_axes,
-    class_title,
-    evenly,
-    new_figure,
-    shortened,
-)
+from brainmri.reporting.style import INK, MUTED, OKABE_ITO, add_title, blank_axes, new_figure
 
 PAIRS = 5
 GROUPS, MEMBERS = 6, 8

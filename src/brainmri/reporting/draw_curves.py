@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from brainmri.artefacts import read_json, read_parquet
 from brainmri.errors import BrainmriError
 from brainmri.mapping import is_number
+from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import decimal, percent
 from brainmri.reporting.style import (
     MUTED,
     OKABE_ITO,
     add_title,
     class_colour,
-    class_title,
     figure_style,
     new_figure,
     save_figure,

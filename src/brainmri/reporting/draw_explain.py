@@ -13,15 +13,8 @@ from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.enlarge import enlarged
 from brainmri.images.store import open_images
-from brainmri.reporting.style import (
-    MUTED,
-    add_title,
-    blank_axes,
-    class_title,
-    figure_style,
-    new_figure,
-    save_figure,
-)
+from brainmri.reporting.names import class_title
+from brainmri.reporting.style import MUTED, add_title, blank_axes, figure_style, new_figure, save_figure
 from brainmri.sources.synthetic.masks import lesion_mask
 
 SHOWN = 8  # images; the table has them all

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brainmri.artefacts import read_parquet
-from brainmri.reporting.numbers import in_points
+from brainmri.reporting.numbers import SIGNIFICANT, in_points
 from brainmri.reporting.style import (
     INK,
     MUTED,
@@ -20,7 +20,6 @@ from brainmri.reporting.style import (
     text_colour_on,
 )
 
-SIGNIFICANT = 0.05
 # Purple and orange stay apart for who cannot tell red from green; white is no difference.
 COLOURS = "PuOr_r"
 LEAST_SCALE = 0.02  # two points: smaller differences stay pale

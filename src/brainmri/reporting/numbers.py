@@ -32,6 +32,8 @@ OTHERS = {
 # The less, the better: no bar, which would look the better the longer it is.
 LOSSES = ("log_loss", "brier", "ece", "aurc")
 UNKNOWN = "–"
+# A difference is called sure where its p-value lies under this.
+SIGNIFICANT = 0.05
 
 
 def metric_title(name: str) -> str:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from brainmri import __version__
 from brainmri.reporting.embedding import Artefacts
+from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import decimal, points
 from brainmri.reporting.page_audit import copies_context
 from brainmri.reporting.page_claims import claim_rows
@@ -29,7 +30,6 @@ from brainmri.reporting.page_pairs import (
 )
 from brainmri.reporting.page_probes import probe_warnings, probes_context
 from brainmri.reporting.page_warnings import warning_places, warnings_of
-from brainmri.reporting.style import class_title
 from brainmri.study import Study
 
 

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from brainmri.artefacts import read_parquet
-from brainmri.reporting.draw_external import diagonal
 from brainmri.reporting.embedding import Artefacts
+from brainmri.reporting.external_cells import cells_of
+from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import in_points, measured, metric_title, span
-from brainmri.reporting.style import class_title
 from brainmri.study import Study
 
 TOLD = ("accuracy", "macro_f1", "log_loss")
@@ -63,24 +63,6 @@ def external_context(study: Study, tables: list[dict], best: list[dict], artefac
         ],
         "link": link,
     }
-
-
-def cells_of(table: pd.DataFrame) -> list[tuple[tuple, dict[str, dict]]]:
-    """Return place (model, trained on, split, tested on) and metrics of each cell; own parts in full."""
-    of_accuracy = table[table["metric"] == "accuracy"]
-    widest = pd.concat(
-        [own for _, models in of_accuracy.groupby("model") if len(own := diagonal(models))]
-        or [of_accuracy.head(0)]
-    )
-    classes = {
-        (row["model"], row["trained_on"], row["split"]): row["classes"] for row in widest.to_dict("records")
-    }
-    cells: dict[tuple, dict[str, dict]] = {}
-    for row in table.to_dict("records"):
-        place = (row["model"], row["trained_on"], row["split"], row["tested_on"])
-        if row["trained_on"] != row["tested_on"] or row["classes"] == classes.get(place[:3]):
-            cells.setdefault(place, {})[row["metric"]] = row
-    return list(cells.items())
 
 
 def cell_row(metrics: dict[str, dict], free: bool, links: list[dict]) -> dict:

@@ -2,8 +2,8 @@
 
 from brainmri.artefacts import read_parquet
 from brainmri.reporting.embedding import Artefacts
+from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import in_points, measured, metric_title, span
-from brainmri.reporting.style import class_title
 from brainmri.study import Study
 
 TOLD = ("accuracy", "macro_f1")

@@ -3,9 +3,8 @@
 import pandas as pd
 
 from brainmri.artefacts import read_json, read_parquet
-from brainmri.reporting.draw_pairs import SIGNIFICANT
 from brainmri.reporting.embedding import Artefacts
-from brainmri.reporting.numbers import in_points, measured, span
+from brainmri.reporting.numbers import SIGNIFICANT, in_points, measured, span
 from brainmri.reporting.page_leakage import span_of_seeds
 from brainmri.study import Study
 

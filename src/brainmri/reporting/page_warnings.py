@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from brainmri.mapping import is_number
+from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import percent
 from brainmri.reporting.page_claims import LEAKS, MISSED
-from brainmri.reporting.style import class_title
 from brainmri.reporting.words import place
 
 ALARM_FROM = 0.99
