@@ -13,12 +13,11 @@ from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.enlarge import enlarged
 from brainmri.images.store import open_images
-from brainmri.reporting.names import class_title
+from brainmri.reporting.names import MAP_TITLES, class_title, run_title
 from brainmri.reporting.style import MUTED, add_title, blank_axes, figure_style, new_figure, save_figure
 from brainmri.sources.synthetic.masks import lesion_mask
 
 SHOWN = 8  # images; the table has them all
-METHODS = {"grad_cam": "Grad-CAM", "occlusion": "occlusion"}
 COLOURS = "plasma"  # lightness rises evenly, so that colour-blind people and gray printers see the order
 OPACITY = 0.65
 
@@ -54,7 +53,7 @@ def draw_explain(
     packed = open_images(images)
     if not rows["row"].between(0, len(packed) - 1).all():
         raise BrainmriError(f"{table} names images beyond those of {images}: run `explain` again.")
-    title = f"{model} on {dataset}, split {split}, seed {seed}"
+    title = run_title(dataset, split, model, seed)
     with figure_style():
         save_figure(explain_figure(title, rows, packed), output)
 
@@ -111,7 +110,7 @@ def draw_line(line: np.ndarray, methods: pd.DataFrame, packed: np.ndarray) -> No
             outline = lesion_mask(facts["lesion_mask"]).astype(float)
             axes.contour(outline, levels=[0.5], colors="white", linewidths=1, linestyles="--")
     line[0].set_title(words_of(facts), fontsize=8.2, fontweight="normal", pad=3, linespacing=1.15)
-    for axes, (method, name) in zip(line[1:], METHODS.items(), strict=True):
+    for axes, (method, name) in zip(line[1:], MAP_TITLES.items(), strict=True):
         values = map_of(methods, method, len(image))
         if values is None:
             axes.set_title(f"\n{name}: no map", fontsize=8.2, fontweight="normal", pad=3)

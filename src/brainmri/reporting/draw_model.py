@@ -14,7 +14,7 @@ from brainmri.images.store import open_images
 from brainmri.reporting.gallery import gallery_figure
 from brainmri.reporting.gallery_table import gallery_rows, gallery_schema
 from brainmri.reporting.history import least_loss_epoch
-from brainmri.reporting.names import class_title
+from brainmri.reporting.names import class_title, run_title
 from brainmri.reporting.style import (
     GRID,
     MATRIX_COLOURS,
@@ -83,7 +83,7 @@ def draw_model(
     BrainmriError
         If a file is missing or the files do not belong together.
     """
-    title = f"{model} on {dataset}, split {split}, seed {seed}"
+    title = run_title(dataset, split, model, seed)
     test = read_json(metrics).get("test") or {}
     matrix = test.get("confusion_matrix")
     if not matrix:

@@ -67,6 +67,11 @@ def span(low: float | None, high: float | None) -> str:
     return f"{in_points(low)} to {in_points(high)}" if is_number(low) and is_number(high) else ""
 
 
+def entry_of(row: dict, name: str) -> dict:
+    """Return a value of a table's row with its limits, as ``metrics.json`` has it."""
+    return {"value": row[name], "low": row[f"{name}_low"], "high": row[f"{name}_high"]}
+
+
 def measured(name: str, entry: dict | None) -> dict:
     """Return a metric with its interval, ready to print.
 

@@ -3,15 +3,13 @@
 from brainmri.artefacts import read_json
 from brainmri.mapping import is_number
 from brainmri.reporting.embedding import Artefacts
+from brainmri.reporting.names import MAP_TITLES, run_title
 from brainmri.reporting.numbers import UNKNOWN, percent
 from brainmri.study import Run, Study
 
-METHODS = {
-    "grad_cam": "Grad-CAM",
-    "occlusion": "occlusion",
-    "random": "random map",
-    "centre": "centre bump",
-}
+# Maps that know nothing of the model, to compare with.
+TRIVIAL = {"random": "random map", "centre": "centre bump"}
+METHODS = MAP_TITLES | TRIVIAL
 # Name in explain.json: what it is, what is good, and whether it is printed in percent.
 CHECKS = {
     "similarity": ("similarity under random weights", "near 0", False),
@@ -23,7 +21,6 @@ CHECKS = {
     "lesion_share": ("mass in the true lesion", "high", True),
     "lesion_iou": ("overlap with the true lesion (IoU)", "high", False),
 }
-TRIVIAL = ("random", "centre")
 ALIKE = 0.5  # rank correlation over which two maps show the same
 
 
@@ -48,9 +45,10 @@ def explain_context(study: Study, run: Run, artefacts: Artefacts, embedded: bool
     methods = {name: summary["methods"][name] for name in METHODS if name in summary["methods"]}
     links = [artefacts.link(folder / name) for name in ("explain.json", "explain.parquet")]
     panel = folder / "panel.png"
+    title = run_title(run.dataset, run.split, run.model, run.seed)
     alt = (
-        f"Test images with Grad-CAM and occlusion maps of {run.model} on {run.dataset}, split {run.split}, "
-        f"seed {run.seed}; the table beside it says how far they can be believed"
+        f"Test images with Grad-CAM and occlusion maps of {title}; "
+        "the table beside it says how far they can be believed"
     )
     return {
         "figure": artefacts.figure(panel, alt) if embedded else None,
@@ -60,7 +58,7 @@ def explain_context(study: Study, run: Run, artefacts: Artefacts, embedded: bool
         "kinds": ", ".join(f"{count} {kind}" for kind, count in summary["kinds"].items()),
         "layer": " × ".join(map(str, (summary["layer"] or {}).get("size", []))),
         "omitted": [f"{METHODS[name]} is left out: {why}." for name, why in summary["omitted"].items()],
-        "findings": [words for name in ("grad_cam", "occlusion") for words in findings(name, methods)],
+        "findings": [words for name in MAP_TITLES for words in findings(name, methods)],
         "columns": [METHODS[name] for name in methods],
         "rows": check_rows(methods),
         "lesions": summary["n_lesions"],

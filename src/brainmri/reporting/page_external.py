@@ -6,7 +6,7 @@ from brainmri.artefacts import read_parquet
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.external_cells import cells_of
 from brainmri.reporting.names import class_title
-from brainmri.reporting.numbers import in_points, measured, metric_title, span
+from brainmri.reporting.numbers import entry_of, in_points, measured, metric_title, span
 from brainmri.study import Study
 
 TOLD = ("accuracy", "macro_f1", "log_loss")
@@ -87,10 +87,9 @@ def cell_row(metrics: dict[str, dict], free: bool, links: list[dict]) -> dict:
         "images": int(row["n_images"]),
         "groups": int(row["n_groups"]),
         "classes": [class_title(name) for name in row["classes"].split(", ") if name],
-        "values": [measured(name, entry_of(metrics[name])) for name in TOLD],
+        "values": [measured(name, metrics[name]) for name in TOLD],
         "titles": [metric_title(name) for name in TOLD],
         "at_home": measured("accuracy", entry_of(row, "own")),
-        "own_images": None if pd.isna(row["own_n_images"]) else int(row["own_n_images"]),
         "difference": float(difference) if known else None,
         "limits": (row["difference_low"], row["difference_high"]) if known else None,
         "points": in_points(difference, sign=True) if known else "",
@@ -102,15 +101,6 @@ def cell_row(metrics: dict[str, dict], free: bool, links: list[dict]) -> dict:
         "counts": None if pd.isna(row["n_copies_learnt"]) else counts_of(row),
         "links": links,
     }
-
-
-def entry_of(row: dict, of: str = "") -> dict:
-    """Return a value with its limits as ``metrics.json`` has it; `of` is ``own`` for the own test part."""
-    keys = ("own", "own_low", "own_high") if of else ("value", "low", "high")
-    values = [row[key] for key in keys]
-    return dict(
-        zip(("value", "low", "high"), (None if pd.isna(v) else float(v) for v in values), strict=True)
-    )
 
 
 def counts_of(row: dict) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from brainmri.artefacts import read_parquet
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.names import class_title
-from brainmri.reporting.numbers import in_points, measured, metric_title, span
+from brainmri.reporting.numbers import entry_of, in_points, measured, metric_title, span
 from brainmri.study import Study
 
 TOLD = ("accuracy", "macro_f1")
@@ -60,8 +60,8 @@ def leakage_row(row: dict) -> dict:
         "metrics": [
             {
                 "title": metric_title(name),
-                "leaking": measured(name, entry_of(row, name, "")),
-                "free": measured(name, entry_of(row, name, "_free")),
+                "leaking": measured(name, entry_of(row, name)),
+                "free": measured(name, entry_of(row, f"{name}_free")),
                 "difference": in_points(row[f"{name}_difference"], sign=True),
                 "range": span(row[f"{name}_difference_low"], row[f"{name}_difference_high"]),
                 "certain": row[f"{name}_difference_low"] > 0,
@@ -73,12 +73,6 @@ def leakage_row(row: dict) -> dict:
         "shared": f"{row['n_shared_images']} images and {row['n_shared_groups']} groups in both",
         "absent": absent_classes(row),
     }
-
-
-def entry_of(row: dict, name: str, which: str) -> dict:
-    """Return a value with its limits as ``metrics.json`` has it."""
-    keys = {"value": "", "low": "_low", "high": "_high"}
-    return {key: row[f"{name}{which}{suffix}"] for key, suffix in keys.items()}
 
 
 def absent_classes(row: dict) -> str:
@@ -134,7 +128,7 @@ def under_another(row: dict) -> str:
 
 def accuracies(row: dict) -> tuple[str, str, str, str]:
     """Return in words the accuracy with leak, without, their difference in points, and its limits."""
-    share, free = (measured("accuracy", entry_of(row, "accuracy", which))["text"] for which in ("", "_free"))
+    share, free = (measured("accuracy", entry_of(row, f"accuracy{which}"))["text"] for which in ("", "_free"))
     limits = f"95 % interval {span(row['accuracy_difference_low'], row['accuracy_difference_high'])}"
     seeds = span_of_seeds(row, "accuracy")
     limits += f"; over seeds {seeds}" if seeds else ""
