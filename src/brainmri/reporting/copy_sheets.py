@@ -6,7 +6,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from brainmri.reporting.choice import evenly
-from brainmri.reporting.copy_pairs import labels_differ
 from brainmri.reporting.copy_words import kind_title, transform_words
 from brainmri.reporting.names import class_title, shortened
 from brainmri.reporting.overlay import FULL_DIFFERENCE, brought_onto, difference
@@ -73,7 +72,7 @@ def pair_lines(number: int, pair: pd.Series) -> list[tuple[str, dict]]:
     lines = [(f"{number}. {told}; {measured}", {"fontsize": 8.5, "fontweight": "bold"})]
     if transform and told != transform:
         lines.append((transform, {"fontsize": 8, "color": MUTED}))
-    differs = bool(labels_differ(pair.to_frame().T).iloc[0])
+    differs = pair[["label_a", "label_b"]].nunique() == 2
     look = {
         "fontsize": 8,
         "color": OKABE_ITO[0] if differs else INK,
