@@ -6,8 +6,7 @@ from brainmri.reporting.words import joined
 
 LEAD = (
     "A datasheet after Gebru et al. (2021), filled from the artefacts by brainmri. What they do not tell is "
-    "marked "
-    "open, with the question that a person has to answer."
+    "marked open, with the question that a person has to answer."
 )
 # What `fetch.json` says of where the files came from.
 ORIGIN = (
