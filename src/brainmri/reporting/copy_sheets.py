@@ -9,7 +9,7 @@ from brainmri.reporting.choice import evenly
 from brainmri.reporting.copy_words import kind_title, transform_words
 from brainmri.reporting.names import class_title, shortened
 from brainmri.reporting.overlay import FULL_DIFFERENCE, brought_onto, difference
-from brainmri.reporting.style import INK, MUTED, OKABE_ITO, add_title, blank_axes, new_figure
+from brainmri.reporting.style import INK, MUTED, OKABE_ITO, add_title, blank_axes, empty_figure, new_figure
 
 PAIRS = 5
 GROUPS, MEMBERS = 6, 8
@@ -202,12 +202,3 @@ def frame_patches(parts: list) -> list[Patch]:
         *patches,
         *([Patch(facecolor="none", edgecolor=NO_FRAME, label="no part told")] if others else []),
     ]
-
-
-def empty_figure(title: str, none: str) -> Figure:
-    """Return a figure that says that there is nothing to show."""
-    figure = new_figure(0.9)
-    add_title(figure, title, width=52)
-    axes = blank_axes(figure.add_subplot())
-    axes.text(MARGIN, 0.7, none, va="center", color=MUTED, wrap=True, transform=axes.transAxes)
-    return figure

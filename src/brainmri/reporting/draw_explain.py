@@ -14,7 +14,14 @@ from brainmri.errors import BrainmriError
 from brainmri.images.enlarge import enlarged
 from brainmri.images.store import open_images
 from brainmri.reporting.names import MAP_TITLES, class_title, run_title
-from brainmri.reporting.style import MUTED, add_title, blank_axes, figure_style, new_figure, save_figure
+from brainmri.reporting.style import (
+    add_title,
+    blank_axes,
+    empty_figure,
+    figure_style,
+    new_figure,
+    save_figure,
+)
 from brainmri.sources.synthetic.masks import lesion_mask
 
 SHOWN = 8  # images; the table has them all
@@ -72,10 +79,7 @@ def explain_figure(title: str, rows: pd.DataFrame, packed: np.ndarray) -> Figure
     """
     shown = list(dict.fromkeys(rows["image_id"]))[:SHOWN]
     if not shown:
-        figure = new_figure(1.6)
-        add_title(figure, f"{title}\nwhere it looks")
-        figure.text(0.02, 0.3, "Nothing is explained: explain.images is 0.", color=MUTED)
-        return figure
+        return empty_figure(f"{title}\nwhere it looks", "Nothing is explained: explain.images is 0.")
     figure = new_figure(1.5 + 1.62 * len(shown))
     explained = rows["image_id"].nunique()
     add_title(figure, f"{title}\nwhere it looks: {len(shown)} of the {explained} images explained")

@@ -12,8 +12,8 @@ from brainmri.artefacts import read_parquet
 from brainmri.reporting.numbers import SIGNIFICANT, in_points
 from brainmri.reporting.style import (
     INK,
-    MUTED,
     add_title,
+    empty_figure,
     figure_style,
     new_figure,
     save_figure,
@@ -63,10 +63,7 @@ def pairs_figure(rows: pd.DataFrame, where: str) -> Figure:
         The split as the title names it.
     """
     if rows.empty:
-        figure = new_figure(1.2)
-        add_title(figure, f"{where}: pairs of models")
-        figure.text(0.02, 0.3, "There are no two models to compare.", color=MUTED)
-        return figure
+        return empty_figure(f"{where}: pairs of models", "There are no two models to compare.")
     models, difference, sure = matrices(rows)
     figure = new_figure(2.0 + max(0.24 * len(models), 0.9))
     add_title(figure, f"{where}: accuracy of the model in the row less that in the column, in points")

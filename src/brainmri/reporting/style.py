@@ -84,6 +84,14 @@ def add_title(figure: Figure, words: str, width: int = 50) -> None:
     figure.suptitle("\n".join(lines), fontsize=10.5, fontweight="bold", x=0.02, ha="left", linespacing=1.25)
 
 
+def empty_figure(title: str, words: str) -> Figure:
+    """Return a figure that says that there is nothing to show."""
+    figure = new_figure(0.9)
+    add_title(figure, title)
+    figure.text(0.02, 0.15, words, color=MUTED)
+    return figure
+
+
 def blank_axes(axes: Axes) -> Axes:
     """Take ticks and frame away, and return the axes."""
     axes.set(xticks=[], yticks=[])
