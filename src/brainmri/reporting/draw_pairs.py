@@ -79,7 +79,7 @@ def pairs_figure(rows: pd.DataFrame, where: str) -> Figure:
     axes.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=axes, orientation="horizontal", aspect=40, pad=0.02)
     ticks = np.array([-scale, 0, scale])
-    bar.set_ticks(ticks, labels=[f"{100 * tick:+.1f}".replace("-", "−") if tick else "0" for tick in ticks])
+    bar.set_ticks(ticks, labels=[in_points(float(tick), sign=True) if tick else "0" for tick in ticks])
     bar.outline.set_visible(False)
     bar.set_label("points; ★: sure after Holm's adjustment (p < 0.05)")
     return figure

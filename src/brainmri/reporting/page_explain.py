@@ -4,7 +4,7 @@ from brainmri.artefacts import read_json
 from brainmri.mapping import is_number
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.names import MAP_TITLES, run_title
-from brainmri.reporting.numbers import UNKNOWN, percent
+from brainmri.reporting.numbers import UNKNOWN, percent, signed
 from brainmri.study import Run, Study
 
 # Maps that know nothing of the model, to compare with.
@@ -89,16 +89,13 @@ def printed(entry: dict | None, in_percent: bool, limits: bool) -> dict:
     if in_percent:
         span = f"{100 * low:.0f}–{100 * high:.0f}" if known else ""
         return {"text": percent(value, 0), "range": span, "bar": None}
-    span = f"{signed(low)} to {signed(high)}" if known else ""
-    return {"text": signed(value), "range": span, "bar": None}
+    span = f"{hundredths(low)} to {hundredths(high)}" if known else ""
+    return {"text": hundredths(value), "range": span, "bar": None}
 
 
-def signed(value: float | None) -> str:
-    """Return a number of two decimals with a true minus sign; none before a zero."""
-    if not is_number(value):
-        return UNKNOWN
-    text = f"{value:.2f}"
-    return "0.00" if text == "-0.00" else text.replace("-", "−")
+def hundredths(value: float | None) -> str:
+    """Return a number of two decimals, or a dash where there is none."""
+    return signed(value, 2) if is_number(value) else UNKNOWN
 
 
 def findings(name: str, methods: dict[str, dict]) -> list[str]:
@@ -112,8 +109,8 @@ def findings(name: str, methods: dict[str, dict]) -> list[str]:
     if "similarity" in own:
         words.append(f"{title}: {similarity_words(own['similarity'])}")
     if "insertion_over_random" in own and "insertion" in random:
-        areas = f"insertion area {signed(own['insertion']['value'])} against "
-        areas += f"{signed(random['insertion']['value'])} for a random map"
+        areas = f"insertion area {hundredths(own['insertion']['value'])} against "
+        areas += f"{hundredths(random['insertion']['value'])} for a random map"
         words.append(f"{title}: {areas}; {difference_words(own['insertion_over_random'])}")
     if "lesion_hit" in own:
         hit, chance = own["lesion_hit"], random.get("lesion_hit", {}).get("value")
@@ -133,7 +130,7 @@ def similarity_words(entry: dict) -> str:
         verdict = "the maps hardly change, so they show the image and not what was learnt,"
     elif most > ALIKE:
         verdict = "the maps may hardly change"
-    return f"{verdict} when the weights are drawn anew (similarity {signed(value)})."
+    return f"{verdict} when the weights are drawn anew (similarity {hundredths(value)})."
 
 
 def difference_words(entry: dict) -> str:
@@ -141,7 +138,7 @@ def difference_words(entry: dict) -> str:
     low, high = entry.get("low"), entry.get("high")
     if not (is_number(low) and is_number(high)):
         return "too few groups to tell them apart."
-    limits = f"(difference {signed(entry['value'])}, {signed(low)} to {signed(high)})"
+    limits = f"(difference {hundredths(entry['value'])}, {hundredths(low)} to {hundredths(high)})"
     if low > 0:
         return f"it is better {limits}."
     return f"it is worse {limits}." if high < 0 else f"that is no clear difference {limits}."

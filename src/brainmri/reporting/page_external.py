@@ -6,7 +6,7 @@ from brainmri.artefacts import read_parquet
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.external_cells import cells_of
 from brainmri.reporting.names import class_title
-from brainmri.reporting.numbers import entry_of, in_points, measured, metric_title, span
+from brainmri.reporting.numbers import entry_of, in_points, measured, metric_title, span, span_of_seeds
 from brainmri.study import Study
 
 TOLD = ("accuracy", "macro_f1", "log_loss")
@@ -93,11 +93,9 @@ def cell_row(metrics: dict[str, dict], free: bool, links: list[dict]) -> dict:
         "difference": float(difference) if known else None,
         "limits": (row["difference_low"], row["difference_high"]) if known else None,
         "points": in_points(difference, sign=True) if known else "",
-        "range": span(row["difference_low"], row["difference_high"]) if known else "",
+        "range": span(row["difference_low"], row["difference_high"]),
         "certain": known and (row["difference_high"] < 0 or row["difference_low"] > 0),
-        "over_seeds": span(row["difference_lowest_seed"], row["difference_highest_seed"])
-        if known and row["seeds"] > 1
-        else "",
+        "over_seeds": span_of_seeds(row, "difference"),
         "counts": None if pd.isna(row["n_copies_learnt"]) else counts_of(row),
         "links": links,
     }
