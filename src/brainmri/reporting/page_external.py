@@ -91,7 +91,6 @@ def cell_row(metrics: dict[str, dict], free: bool, links: list[dict]) -> dict:
         "titles": [metric_title(name) for name in TOLD],
         "at_home": measured("accuracy", entry_of(row, "own")),
         "difference": float(difference) if known else None,
-        "limits": (row["difference_low"], row["difference_high"]) if known else None,
         "points": in_points(difference, sign=True) if known else "",
         "range": span(row["difference_low"], row["difference_high"]),
         "certain": known and (row["difference_high"] < 0 or row["difference_low"] > 0),
