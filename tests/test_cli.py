@@ -41,10 +41,17 @@ def test_help_lists_every_command_without_importing_anything_heavy():
     assert all(name in done.stdout for name in COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["split", "inventory", "crop", "audit", "checksum", "fetch", "compare"])
-def test_stages_without_networks_do_not_import_torch(command):
+WITHOUT_NETWORKS = ("split", "inventory", "crop", "audit", "checksum", "fetch", "compare", "report")
+
+
+@pytest.mark.parametrize(
+    ("command", "library"), [*((name, "torch") for name in WITHOUT_NETWORKS), ("report", "matplotlib")]
+)
+def test_stages_import_no_heavy_library_that_they_do_not_use(command, library):
     code = f"import sys; from brainmri.cli import main; main(['{command}', '--help'])"
-    check = "import atexit; atexit.register(lambda: print('TORCH' if 'torch' in sys.modules else 'LIGHT'))"
+    check = (
+        f"import atexit; atexit.register(lambda: print('HEAVY' if '{library}' in sys.modules else 'LIGHT'))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; {check}; {code}"], capture_output=True, text=True
     )

@@ -13,7 +13,8 @@ from brainmri.evaluation.probabilities import softmax
 from brainmri.images.box import CropSettings
 from brainmri.images.prepare import prepare_image
 from brainmri.models.saved import load_model
-from brainmri.reporting.style import OKABE_ITO, add_title, class_colour, class_title, new_figure
+from brainmri.reporting.names import class_title
+from brainmri.reporting.style import OKABE_ITO, add_title, class_colour, new_figure
 
 LEFT_TO_RIGHT = np.array([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]])
 TOP_TO_BOTTOM = LEFT_TO_RIGHT.T

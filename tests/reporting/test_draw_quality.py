@@ -12,7 +12,8 @@ from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.inventory import inventory
 from brainmri.images.salvage import salvaged
-from brainmri.reporting.draw_quality import draw_quality, odd_files, quality_figure, tiles_of
+from brainmri.reporting.draw_quality import draw_quality, quality_figure, tiles_of
+from brainmri.reporting.odd_files import odd_files
 from brainmri.reporting.style import figure_style
 from brainmri.sources.checksum import checksum
 

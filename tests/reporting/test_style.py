@@ -5,18 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import colormaps
 
-from brainmri.reporting.embedding import image_size
-from brainmri.reporting.style import (
-    add_title,
-    class_title,
-    evenly,
-    figure_style,
-    new_figure,
-    parts_present,
-    save_figure,
-    shortened,
-    text_colour_on,
-)
+from brainmri.reporting.figure_size import image_size
+from brainmri.reporting.style import add_title, figure_style, new_figure, save_figure, text_colour_on
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".png"])
@@ -50,24 +40,3 @@ def test_numbers_on_the_matrix_can_be_read(share):
     luminance = sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
     ink = 0.0 if text_colour_on(background) == "black" else 1.0
     assert (max(luminance, ink) + 0.05) / (min(luminance, ink) + 0.05) >= 4.5
-
-
-def test_parts_come_in_the_order_in_which_they_are_used():
-    assert parts_present(["test", "excluded", "train"]) == ["train", "test", "excluded"]
-
-
-def test_a_missing_label_has_a_name():
-    assert class_title(None) == "unlabelled"
-    assert class_title("no_tumor") == "no tumor"
-
-
-def test_of_many_things_some_are_taken_from_the_first_to_the_last():
-    assert evenly(101, 3).tolist() == [0, 50, 100]
-    assert evenly(2, 3).tolist() == [0, 1]
-    assert evenly(0, 3).tolist() == []
-
-
-def test_a_long_file_name_keeps_both_ends():
-    name = "Testing/" + "x" * 80 + "/image(12).jpg"
-    assert shortened(name, 30, 10) == "Testing/xx…xxxxx/image(12).jpg"
-    assert shortened(name[:30], 30, 10) == name[:30]

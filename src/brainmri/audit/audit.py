@@ -8,15 +8,13 @@ import pandas as pd
 import pyarrow as pa
 
 from brainmri.artefacts import read_parquet, write_json, write_parquet
-from brainmri.audit.copies import EXACT_KINDS, NEIGHBOUR, exact_copies
+from brainmri.audit.copies import EXACT_KINDS, NEIGHBOUR, SEARCHED_KINDS, exact_copies
 from brainmri.audit.groups import group_ids, is_linking, links_by_value, weakest_links
 from brainmri.audit.leaks import in_conflict, leak_counts
 from brainmri.audit.search import search_copies
 from brainmri.audit.shortcuts import shortcut_counts
 from brainmri.errors import BrainmriError
 from brainmri.images.store import open_images
-
-SEARCHED_KINDS = ("near", "mirrored", "rotated", "affine")
 
 DUPLICATES_SCHEMA = pa.schema(
     [

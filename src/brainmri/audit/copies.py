@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 
-# Kinds of pairs: equal files or pixels need no comparison; neighbouring slices of one head are no copies.
+# Kinds of pairs: equal files or pixels need no comparison, the others are searched for where images are
+# compared; neighbouring slices of one head are no copies.
 EXACT_KINDS = ("bytes", "pixels")
+SEARCHED_KINDS = ("near", "mirrored", "rotated", "affine")
 NEIGHBOUR = "neighbour"
 # A value shared by more rows than this gives a star of pairs around its first row, not all pairs:
 # 10 000 black images are 50 million pairs and tell nothing more.

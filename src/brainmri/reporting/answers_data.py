@@ -197,8 +197,7 @@ def leak_words(split: dict, datasets: list[dict]) -> str:
     return (
         f"{place(split)}: not disjoint; {leak['test_in_train']} of {leak['test']} test images "
         f"({leak['test_in_train_share']}) share a group with training, {leak['test_in_val']} with "
-        "validation; groups "
-        f"are {level}"
+        f"validation; groups are {level}"
     )
 
 

@@ -33,8 +33,7 @@ def model_answers(study: Study, context: dict) -> dict[str, dict | None]:
         "use": answer("For research only: no medical device, no diagnosis."),
         "goal": answer(
             f"Development and evaluation of {len(study.models)} models that tell MRI slices apart into "
-            f"{classes}, "
-            f"under {len(study.splits)} protocols: {', '.join(study.splits)}.",
+            f"{classes}, under {len(study.splits)} protocols: {', '.join(study.splits)}.",
             table,
         ),
         "predictors": answer(
@@ -42,8 +41,7 @@ def model_answers(study: Study, context: dict) -> dict[str, dict | None]:
         ),
         "calculation": answer(
             "By the network in model.safetensors, its logits divided by the temperature in calibration.json, "
-            "then "
-            "softmax; `brainmri predict` does the same for new images.",
+            "then softmax; `brainmri predict` does the same for new images.",
             *[run["links"]["calibration"] for run in first],
         ),
         "output": answer(output_words(first, classes), *[run["links"]["calibration"] for run in first]),
@@ -60,8 +58,7 @@ def model_answers(study: Study, context: dict) -> dict[str, dict | None]:
         ),
         "poor_input": answer(
             "Files that cannot be decoded are refused with a reason, and a case of a confidence under the "
-            "threshold "
-            "is told as uncertain.",
+            "threshold is told as uncertain.",
             *[run["links"]["calibration"] for run in first],
         ),
         "handling": answer(
@@ -103,9 +100,8 @@ def training_answers(
             *described,
         ),
         "metrics": answer(
-            f"{names}; calibration error and reliability before and after the temperature, "
-            "selective prediction, and the curves of ROC, precision and recall, risk and coverage, and net "
-            "benefit.",
+            f"{names}; calibration error and reliability before and after the temperature, selective "
+            "prediction, and the curves of ROC, precision and recall, risk and coverage, and net benefit.",
             *measured,
         ),
         "uncertainty": answer(
@@ -151,8 +147,7 @@ def explained(runs: list[dict]) -> dict | None:
     known = [(run, run["explained"]) for run in runs if run.get("explained")]
     told = [
         f"{run['model']}: {', '.join(shown['columns'])} of {shown['images']} test images, beside checks of "
-        "whether "
-        "they can be believed"
+        "whether they can be believed"
         for run, shown in known
     ]
     return answer(listed(told), *[link for _, shown in known for link in shown["links"]]) if told else None

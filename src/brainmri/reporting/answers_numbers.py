@@ -119,9 +119,8 @@ def failures(best: list[dict], runs: list[dict]) -> dict | None:
         sure = percent(run["referral"].get("sure_errors_share"))
         told.append(
             f"{leader['dataset']}, {leader['split']}, {run['title']}: {wrong} of {run['images']} test images "
-            "are "
-            f"wrong, of these {sure} with a confidence over 90 %; the gallery shows those of which it was "
-            "surest"
+            f"are wrong, of these {sure} with a confidence over 90 %; the gallery shows those of which it "
+            "was surest"
         )
         links += [run["links"]["metrics"], run["links"]["predictions"]]
     return answer(listed(told), *links) if told else None

@@ -56,7 +56,6 @@ def card_names(study: Study) -> list[str]:
     if twice:
         raise BrainmriError(
             f"Two cards would have the name {twice}, since names of data sets, splits and models are joined "
-            "by "
-            "hyphens: rename one of them."
+            "by hyphens: rename one of them."
         )
     return names

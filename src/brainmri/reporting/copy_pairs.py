@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from brainmri.audit.copies import EXACT_KINDS, NEIGHBOUR
+from brainmri.audit.leaks import in_conflict
+from brainmri.reporting.choice import evenly
 from brainmri.reporting.copy_words import KIND_TITLES
-from brainmri.reporting.style import evenly
 
 
 def described(pairs: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
@@ -23,11 +24,6 @@ def described(pairs: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
         facts.loc[pairs[f"image_id_{side}"]].add_suffix(f"_{side}").reset_index(drop=True) for side in "ab"
     ]
     return pd.concat([pairs, *ends], axis=1)
-
-
-def labels_differ(pairs: pd.DataFrame) -> pd.Series:
-    """Tell which pairs carry two labels."""
-    return pairs["label_a"].notna() & pairs["label_b"].notna() & (pairs["label_a"] != pairs["label_b"])
 
 
 def one_of_each_group(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -56,7 +52,7 @@ def across_pairs(pairs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 def conflicting_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return copies of different labels, the most similar first."""
-    found = pairs[labels_differ(pairs) & (pairs["kind"] != NEIGHBOUR)]
+    found = pairs[in_conflict(pairs["kind"], pairs["label_a"], pairs["label_b"])]
     return found.sort_values("similarity", ascending=False, kind="stable", ignore_index=True)
 
 

@@ -5,20 +5,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from brainmri.reporting.copy_pairs import labels_differ
+from brainmri.reporting.choice import evenly
 from brainmri.reporting.copy_words import kind_title, transform_words
+from brainmri.reporting.names import class_title, shortened
 from brainmri.reporting.overlay import FULL_DIFFERENCE, brought_onto, difference
-from brainmri.reporting.style import (
-    INK,
-    MUTED,
-    OKABE_ITO,
-    add_title,
-    blank_axes,
-    class_title,
-    evenly,
-    new_figure,
-    shortened,
-)
+from brainmri.reporting.style import INK, MUTED, OKABE_ITO, add_title, blank_axes, empty_figure, new_figure
 
 PAIRS = 5
 GROUPS, MEMBERS = 6, 8
@@ -81,7 +72,7 @@ def pair_lines(number: int, pair: pd.Series) -> list[tuple[str, dict]]:
     lines = [(f"{number}. {told}; {measured}", {"fontsize": 8.5, "fontweight": "bold"})]
     if transform and told != transform:
         lines.append((transform, {"fontsize": 8, "color": MUTED}))
-    differs = bool(labels_differ(pair.to_frame().T).iloc[0])
+    differs = pair[["label_a", "label_b"]].nunique() == 2
     look = {
         "fontsize": 8,
         "color": OKABE_ITO[0] if differs else INK,
@@ -211,12 +202,3 @@ def frame_patches(parts: list) -> list[Patch]:
         *patches,
         *([Patch(facecolor="none", edgecolor=NO_FRAME, label="no part told")] if others else []),
     ]
-
-
-def empty_figure(title: str, none: str) -> Figure:
-    """Return a figure that says that there is nothing to show."""
-    figure = new_figure(0.9)
-    add_title(figure, title, width=52)
-    axes = blank_axes(figure.add_subplot())
-    axes.text(MARGIN, 0.7, none, va="center", color=MUTED, wrap=True, transform=axes.transAxes)
-    return figure

@@ -6,8 +6,7 @@ from brainmri.reporting.words import joined
 
 LEAD = (
     "A datasheet after Gebru et al. (2021), filled from the artefacts by brainmri. What they do not tell is "
-    "marked "
-    "open, with the question that a person has to answer."
+    "marked open, with the question that a person has to answer."
 )
 # What `fetch.json` says of where the files came from.
 ORIGIN = (
@@ -130,16 +129,15 @@ def composition(dataset: dict, audit: dict, overlaps: list[dict]) -> dict:
 def collection(record: dict, dataset: dict) -> dict:
     """Return where the files came from, and what is not known of how the images were taken."""
     origin = flattened({key: record[key] for key in ORIGIN if key in record})
+    asked = [
+        question("How were the images taken and chosen, by whom, and between which dates?"),
+        question("Did the patients consent, and which ethics committee agreed?"),
+    ]
     link = dataset["links"]["fetch"]
     return section(
         "Collection",
         *[fact(name.replace("_", " ").replace(".", ": "), text, link) for name, text in origin],
-        question("How were the images taken and chosen, by whom, and between which dates?")
-        if record.get("kind") != "phantom"
-        else None,
-        question("Did the patients consent, and which ethics committee agreed?")
-        if record.get("kind") != "phantom"
-        else None,
+        *(asked if record.get("kind") != "phantom" else []),
     )
 
 

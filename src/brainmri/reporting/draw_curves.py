@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from brainmri.artefacts import read_json, read_parquet
 from brainmri.errors import BrainmriError
 from brainmri.mapping import is_number
+from brainmri.reporting.names import class_title, run_title
 from brainmri.reporting.numbers import decimal, percent
 from brainmri.reporting.style import (
     MUTED,
     OKABE_ITO,
     add_title,
     class_colour,
-    class_title,
     figure_style,
     new_figure,
     save_figure,
@@ -75,7 +75,7 @@ def draw_curves(
     BrainmriError
         If a file is missing or the files do not belong together.
     """
-    title = f"{model} on {dataset}, split {split}, seed {seed}"
+    title = run_title(dataset, split, model, seed)
     table, test = read_parquet(curves), read_json(metrics).get("test") or {}
     if not {"referral", "calibration", "per_class", "ece"} <= set(test) or table.empty:
         raise BrainmriError(f"{metrics} or {curves} lacks what is drawn: run `evaluate` again.")

@@ -12,15 +12,8 @@ from brainmri.errors import BrainmriError
 from brainmri.images.crop import read_gray
 from brainmri.images.store import open_images
 from brainmri.labels import CLASS_NAMES
-from brainmri.reporting.style import (
-    OKABE_ITO,
-    add_title,
-    blank_axes,
-    class_title,
-    figure_style,
-    new_figure,
-    save_figure,
-)
+from brainmri.reporting.names import class_title
+from brainmri.reporting.style import OKABE_ITO, add_title, blank_axes, figure_style, new_figure, save_figure
 
 SAMPLES_PER_CLASS = 6
 CROPS_PER_CLASS = 2

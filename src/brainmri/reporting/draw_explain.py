@@ -13,11 +13,11 @@ from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.enlarge import enlarged
 from brainmri.images.store import open_images
+from brainmri.reporting.names import MAP_TITLES, class_title, run_title
 from brainmri.reporting.style import (
-    MUTED,
     add_title,
     blank_axes,
-    class_title,
+    empty_figure,
     figure_style,
     new_figure,
     save_figure,
@@ -25,7 +25,6 @@ from brainmri.reporting.style import (
 from brainmri.sources.synthetic.masks import lesion_mask
 
 SHOWN = 8  # images; the table has them all
-METHODS = {"grad_cam": "Grad-CAM", "occlusion": "occlusion"}
 COLOURS = "plasma"  # lightness rises evenly, so that colour-blind people and gray printers see the order
 OPACITY = 0.65
 
@@ -61,7 +60,7 @@ def draw_explain(
     packed = open_images(images)
     if not rows["row"].between(0, len(packed) - 1).all():
         raise BrainmriError(f"{table} names images beyond those of {images}: run `explain` again.")
-    title = f"{model} on {dataset}, split {split}, seed {seed}"
+    title = run_title(dataset, split, model, seed)
     with figure_style():
         save_figure(explain_figure(title, rows, packed), output)
 
@@ -80,10 +79,7 @@ def explain_figure(title: str, rows: pd.DataFrame, packed: np.ndarray) -> Figure
     """
     shown = list(dict.fromkeys(rows["image_id"]))[:SHOWN]
     if not shown:
-        figure = new_figure(1.6)
-        add_title(figure, f"{title}\nwhere it looks")
-        figure.text(0.02, 0.3, "Nothing is explained: explain.images is 0.", color=MUTED)
-        return figure
+        return empty_figure(f"{title}\nwhere it looks", "Nothing is explained: explain.images is 0.")
     figure = new_figure(1.5 + 1.62 * len(shown))
     explained = rows["image_id"].nunique()
     add_title(figure, f"{title}\nwhere it looks: {len(shown)} of the {explained} images explained")
@@ -118,7 +114,7 @@ def draw_line(line: np.ndarray, methods: pd.DataFrame, packed: np.ndarray) -> No
             outline = lesion_mask(facts["lesion_mask"]).astype(float)
             axes.contour(outline, levels=[0.5], colors="white", linewidths=1, linestyles="--")
     line[0].set_title(words_of(facts), fontsize=8.2, fontweight="normal", pad=3, linespacing=1.15)
-    for axes, (method, name) in zip(line[1:], METHODS.items(), strict=True):
+    for axes, (method, name) in zip(line[1:], MAP_TITLES.items(), strict=True):
         values = map_of(methods, method, len(image))
         if values is None:
             axes.set_title(f"\n{name}: no map", fontsize=8.2, fontweight="normal", pad=3)

@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 
 from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError, nearest
+from brainmri.reporting.external_cells import diagonal
 from brainmri.reporting.style import (
     GRID,
     MATRIX_COLOURS,
@@ -52,13 +53,6 @@ def draw_external(external: Path, model: str, output: Path) -> None:
         )
     with figure_style():
         save_figure(matrix_figure(own, model), output)
-
-
-def diagonal(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the own test parts among all their classes, one row a training set and split."""
-    home = rows[rows["trained_on"] == rows["tested_on"]]
-    widest = home.sort_values("n_images", ascending=False, kind="stable")
-    return widest.drop_duplicates(["trained_on", "split"])
 
 
 def matrix_figure(rows: pd.DataFrame, model: str) -> Figure:

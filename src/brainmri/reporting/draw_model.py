@@ -13,13 +13,14 @@ from brainmri.errors import BrainmriError
 from brainmri.images.store import open_images
 from brainmri.reporting.gallery import gallery_figure
 from brainmri.reporting.gallery_table import gallery_rows, gallery_schema
+from brainmri.reporting.history import least_loss_epoch
+from brainmri.reporting.names import class_title, run_title
 from brainmri.reporting.style import (
     GRID,
     MATRIX_COLOURS,
     MUTED,
     OKABE_ITO,
     add_title,
-    class_title,
     figure_style,
     new_figure,
     save_figure,
@@ -82,7 +83,7 @@ def draw_model(
     BrainmriError
         If a file is missing or the files do not belong together.
     """
-    title = f"{model} on {dataset}, split {split}, seed {seed}"
+    title = run_title(dataset, split, model, seed)
     test = read_json(metrics).get("test") or {}
     matrix = test.get("confusion_matrix")
     if not matrix:
@@ -119,12 +120,6 @@ def referral_threshold(referral: dict) -> float | None:
     if "confidence" not in referral:
         return None
     return np.inf if referral["confidence"] is None else float(referral["confidence"])
-
-
-def least_loss_epoch(history: pd.DataFrame) -> int:
-    """Return the epoch of least validation loss, the first of them where there are several."""
-    losses = history["val_loss"].fillna(np.inf)
-    return int(history.loc[losses.idxmin(), "epoch"])
 
 
 def curves_figure(title: str, history: pd.DataFrame, best_epoch: int | None = None) -> Figure:

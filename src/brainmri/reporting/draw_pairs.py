@@ -9,18 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brainmri.artefacts import read_parquet
-from brainmri.reporting.numbers import in_points
+from brainmri.reporting.numbers import SIGNIFICANT, in_points
 from brainmri.reporting.style import (
     INK,
-    MUTED,
     add_title,
+    empty_figure,
     figure_style,
     new_figure,
     save_figure,
     text_colour_on,
 )
 
-SIGNIFICANT = 0.05
 # Purple and orange stay apart for who cannot tell red from green; white is no difference.
 COLOURS = "PuOr_r"
 LEAST_SCALE = 0.02  # two points: smaller differences stay pale
@@ -64,10 +63,7 @@ def pairs_figure(rows: pd.DataFrame, where: str) -> Figure:
         The split as the title names it.
     """
     if rows.empty:
-        figure = new_figure(1.2)
-        add_title(figure, f"{where}: pairs of models")
-        figure.text(0.02, 0.3, "There are no two models to compare.", color=MUTED)
-        return figure
+        return empty_figure(f"{where}: pairs of models", "There are no two models to compare.")
     models, difference, sure = matrices(rows)
     figure = new_figure(2.0 + max(0.24 * len(models), 0.9))
     add_title(figure, f"{where}: accuracy of the model in the row less that in the column, in points")
@@ -83,7 +79,7 @@ def pairs_figure(rows: pd.DataFrame, where: str) -> Figure:
     axes.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=axes, orientation="horizontal", aspect=40, pad=0.02)
     ticks = np.array([-scale, 0, scale])
-    bar.set_ticks(ticks, labels=[f"{100 * tick:+.1f}".replace("-", "−") if tick else "0" for tick in ticks])
+    bar.set_ticks(ticks, labels=[in_points(float(tick), sign=True) if tick else "0" for tick in ticks])
     bar.outline.set_visible(False)
     bar.set_label("points; ★: sure after Holm's adjustment (p < 0.05)")
     return figure

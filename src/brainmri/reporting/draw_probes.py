@@ -10,14 +10,8 @@ from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.probed import PROBES, SHUFFLED, blanked, kept_pixels
 from brainmri.images.store import open_images
-from brainmri.reporting.style import (
-    add_title,
-    blank_axes,
-    class_title,
-    figure_style,
-    new_figure,
-    save_figure,
-)
+from brainmri.reporting.names import class_title
+from brainmri.reporting.style import add_title, blank_axes, figure_style, new_figure, save_figure
 
 SHOWN = 4  # images, of as many classes
 

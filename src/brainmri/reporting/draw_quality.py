@@ -9,8 +9,11 @@ from matplotlib.figure import Figure
 from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.folders import is_named_image
-from brainmri.images.remarks import REMARKS, SEPARATOR
+from brainmri.images.remarks import SEPARATOR
 from brainmri.images.salvage import salvaged
+from brainmri.reporting.choice import evenly
+from brainmri.reporting.names import shortened
+from brainmri.reporting.odd_files import odd_files
 from brainmri.reporting.style import (
     GRID,
     INK,
@@ -18,11 +21,9 @@ from brainmri.reporting.style import (
     OKABE_ITO,
     add_title,
     blank_axes,
-    evenly,
     figure_style,
     new_figure,
     save_figure,
-    shortened,
 )
 
 COLUMNS = 4
@@ -31,7 +32,6 @@ PER_KIND = 4
 OPENED = 12
 # A larger file is not read for a thumbnail.
 MAXIMUM_BYTES = 1 << 26
-STATUSES = ("corrupt", "oversized", "unsupported", "empty", "foreign")
 LETTERS = 19  # of a file's name
 
 
@@ -57,22 +57,6 @@ def draw_quality(dataset: str, raw: Path, inventory: Path, output: Path) -> None
         names |= {row["image_id"] for row, _ in tiles}
     with figure_style():
         save_figure(quality_figure(dataset, tiles, len(table)), output, colours=128)
-
-
-def odd_files(inventory: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the rows of the rejected files by status, then of the usable ones by remark.
-
-    Parameters
-    ----------
-    inventory
-        ``inventory.parquet``. A file with several remarks stands under each.
-    """
-    by_status = {status: inventory[inventory["status"] == status] for status in STATUSES}
-    usable = inventory[inventory["status"] == "ok"]
-    remarks = usable["remarks"].fillna("").astype(str).str.split(SEPARATOR)
-    return by_status | {
-        word: usable[[word in words for words in remarks]] for word in REMARKS if word not in by_status
-    }
 
 
 def tiles_of(kind: str, files: pd.DataFrame, raw: Path) -> list[tuple[pd.Series, np.ndarray | None]]:

@@ -6,16 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from brainmri.artefacts import read_parquet
-from brainmri.reporting.style import (
-    PART_TITLES,
-    add_title,
-    class_colour,
-    class_title,
-    figure_style,
-    new_figure,
-    parts_present,
-    save_figure,
-)
+from brainmri.reporting.names import PART_TITLES, class_title, parts_present
+from brainmri.reporting.style import add_title, class_colour, figure_style, new_figure, save_figure
 
 
 def draw_split(dataset: str, split: str, manifest: Path, class_counts: Path) -> None:

@@ -3,7 +3,6 @@
 import base64
 import os
 import re
-import struct
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -14,13 +13,7 @@ from PIL import Image
 
 from brainmri.artefacts import file_digest
 from brainmri.errors import BrainmriError
-from brainmri.reporting.style import DOTS_PER_INCH
-
-CSS_PIXELS_PER_INCH, POINTS_PER_INCH = 96, 72
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SVG_SIZE = re.compile(
-    rb'<svg[^>]*?\swidth="([\d.]+)pt"[^>]*?\sheight="([\d.]+)pt"|<svg[^>]*?\sheight="([\d.]+)pt"[^>]*?\swidth="([\d.]+)pt"'
-)
+from brainmri.reporting.figure_size import image_size
 
 
 @dataclass
@@ -96,19 +89,3 @@ def lighter(content: bytes) -> tuple[bytes, str]:
     with Image.open(BytesIO(content)) as image:
         image.convert("RGB").save(picture, format="webp", quality=75, method=4)
     return picture.getvalue(), "image/webp"
-
-
-def image_size(content: bytes, path: Path) -> tuple[int, int, str]:
-    """Return width and height in CSS pixels, and the media type, of an SVG or PNG file's bytes."""
-    if content.startswith(PNG_SIGNATURE) and len(content) >= 24:
-        pixels = struct.unpack(">II", content[16:24])
-        width, height = (round(length * CSS_PIXELS_PER_INCH / DOTS_PER_INCH) for length in pixels)
-        return width, height, "image/png"
-    found = SVG_SIZE.search(content[:4000])
-    if not found:
-        raise BrainmriError(f"{path} is no figure of brainmri: delete it and run again.")
-    lengths = [float(length) for length in found.groups() if length]
-    if found.group(1) is None:
-        lengths.reverse()
-    width, height = (round(length * CSS_PIXELS_PER_INCH / POINTS_PER_INCH) for length in lengths)
-    return width, height, "image/svg+xml"

@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from brainmri.reporting.style import INK, MUTED, add_title, blank_axes, class_colour, class_title, new_figure
+from brainmri.reporting.names import class_title
+from brainmri.reporting.style import INK, MUTED, add_title, blank_axes, class_colour, new_figure
 
 COLUMNS = 3
 WRONG = 6

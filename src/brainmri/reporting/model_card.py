@@ -9,8 +9,7 @@ from brainmri.reporting.words import initial_weights, joined, place, versions
 
 LEAD = (
     "A model card after Mitchell et al. (2019), filled from the artefacts by brainmri. What they do not tell "
-    "is "
-    "marked open, with the question that a person has to answer. For research only: no medical device, no "
+    "is marked open, with the question that a person has to answer. For research only: no medical device, no "
     "diagnosis."
 )
 
@@ -108,8 +107,7 @@ def intended_use(runs: list[dict], split: dict) -> dict:
         fact(
             "out of scope",
             "diagnosis, screening, triage, or any decision on a patient: it is no medical device. Classes "
-            "other "
-            "than these, pictures that are no MRI slice of a head, and whole examinations",
+            "other than these, pictures that are no MRI slice of a head, and whole examinations",
         ),
         fact(
             "referral", f"a case of a confidence under {under} is uncertain", runs[0]["links"]["calibration"]
@@ -133,8 +131,7 @@ def factors(runs: list[dict], dataset: dict) -> dict:
         fact("patients", f"the data set has {known}", dataset["links"]["inventory"]),
         question(
             "How does it do by age, sex, origin, tumour grade, scanner, field strength, sequence, contrast, "
-            "plane "
-            "and hospital? No artefact tells these apart."
+            "plane and hospital? No artefact tells these apart."
         ),
     )
 
@@ -178,10 +175,8 @@ def evaluation_data(run: dict, split: dict) -> dict:
     else:
         told = (
             f"{leak['test_in_train']} of {leak['test']} test images ({leak['test_in_train_share']}) have "
-            "their "
-            f"patient or a copy in training, {leak['test_in_val']} in validation: the figures do not show "
-            "how "
-            "the model does on new patients"
+            f"their patient or a copy in training, {leak['test_in_val']} in validation: the figures do not "
+            "show how the model does on new patients"
         )
     return section(
         "Evaluation data",

@@ -32,6 +32,8 @@ OTHERS = {
 # The less, the better: no bar, which would look the better the longer it is.
 LOSSES = ("log_loss", "brier", "ece", "aurc")
 UNKNOWN = "–"
+# A difference is called sure where its p-value lies under this.
+SIGNIFICANT = 0.05
 
 
 def metric_title(name: str) -> str:
@@ -49,10 +51,15 @@ def decimal(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if is_number(value) else UNKNOWN
 
 
+def signed(number: float, digits: int, plus: bool = False) -> str:
+    """Return a number with a true minus sign, and with a plus where wished; no minus before a zero."""
+    rounded = round(number, digits) + 0.0
+    return f"{rounded:{'+' if plus else ''}.{digits}f}".replace("-", "−")
+
+
 def in_points(difference: float, sign: bool = False) -> str:
     """Return a difference of two shares in percentage points, without the word."""
-    rounded = round(100 * difference, 1) + 0.0  # no minus before a zero
-    return (f"{rounded:+.1f}" if sign else f"{rounded:.1f}").replace("-", "−")
+    return signed(100 * difference, 1, plus=sign)
 
 
 def points(difference: float) -> str:
@@ -63,6 +70,18 @@ def points(difference: float) -> str:
 def span(low: float | None, high: float | None) -> str:
     """Return the limits of a difference in percentage points; empty where there are none."""
     return f"{in_points(low)} to {in_points(high)}" if is_number(low) and is_number(high) else ""
+
+
+def span_of_seeds(row: dict, difference: str) -> str:
+    """Return the lowest and the highest of a row's `difference` of the seeds; empty where there is one."""
+    if row["seeds"] < 2:
+        return ""
+    return span(row[f"{difference}_lowest_seed"], row[f"{difference}_highest_seed"])
+
+
+def entry_of(row: dict, name: str) -> dict:
+    """Return a value of a table's row with its limits, as ``metrics.json`` has it."""
+    return {"value": row[name], "low": row[f"{name}_low"], "high": row[f"{name}_high"]}
 
 
 def measured(name: str, entry: dict | None) -> dict:

@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from brainmri import __version__
 from brainmri.reporting.embedding import Artefacts
-from brainmri.reporting.numbers import decimal, points
+from brainmri.reporting.names import class_title
+from brainmri.reporting.numbers import points
 from brainmri.reporting.page_audit import copies_context
 from brainmri.reporting.page_claims import claim_rows
 from brainmri.reporting.page_comparison import best_leak_free, comparison_rows, summary_tables
@@ -29,7 +30,6 @@ from brainmri.reporting.page_pairs import (
 )
 from brainmri.reporting.page_probes import probe_warnings, probes_context
 from brainmri.reporting.page_warnings import warning_places, warnings_of
-from brainmri.reporting.style import class_title
 from brainmri.study import Study
 
 
@@ -125,7 +125,7 @@ def rendered(context: dict) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"decimal": decimal, "points": points}
+    environment.filters["points"] = points
     source = {name: environment.loader.get_source(environment, name)[0] for name in ("style.css", "page.js")}
     # Only this very script may run: a name in a data set that held another could not.
     digest = hashlib.sha256(source["page.js"].encode()).digest()

@@ -7,9 +7,9 @@ from brainmri.mapping import is_number
 from brainmri.reporting.copy_pairs import conflicting_pairs, described
 from brainmri.reporting.copy_words import COUNT_TITLES, kind_title
 from brainmri.reporting.embedding import Artefacts
+from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import percent
 from brainmri.reporting.page_shortcuts import metadata_share, shortcut_context
-from brainmri.reporting.style import class_title
 from brainmri.study import Study
 
 # The sheets in the order of the page: what each shows, in words, and whether it is folded away.

@@ -1,7 +1,15 @@
 """The published figures of reference systems beside ours, as plain dictionaries."""
 
 from brainmri.mapping import is_number
-from brainmri.reporting.numbers import SHARES, UNKNOWN, mean_over_seeds, measured, metric_title, points
+from brainmri.reporting.numbers import (
+    SHARES,
+    UNKNOWN,
+    mean_over_seeds,
+    measured,
+    metric_title,
+    points,
+    signed,
+)
 from brainmri.study import Study
 
 # What a figure was measured on, as the page says it, and the part of ours that stands beside it.
@@ -114,7 +122,7 @@ def difference(metric: str, ours: float | None, claimed: float | None) -> str:
         return ""
     if metric in SHARES:
         return points(ours - claimed)
-    return f"{round(ours - claimed, 3) + 0.0:+.3f}".replace("-", "−")  # no minus before a zero
+    return signed(ours - claimed, 3, plus=True)
 
 
 def verdict(claimed: float | None, same: dict, free: dict, leaks: bool) -> str:

@@ -4,10 +4,10 @@ import pandas as pd
 
 from brainmri.artefacts import read_json, read_parquet
 from brainmri.reporting.embedding import Artefacts
+from brainmri.reporting.names import PART_TITLES, class_title, parts_present
 from brainmri.reporting.numbers import flattened, percent
 from brainmri.reporting.page_audit import audit_context
 from brainmri.reporting.page_quality import quality_context
-from brainmri.reporting.style import PART_TITLES, class_title, parts_present
 from brainmri.study import Study
 
 UNSPLIT = "no source split"

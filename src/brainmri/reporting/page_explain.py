@@ -3,15 +3,13 @@
 from brainmri.artefacts import read_json
 from brainmri.mapping import is_number
 from brainmri.reporting.embedding import Artefacts
-from brainmri.reporting.numbers import UNKNOWN, percent
+from brainmri.reporting.names import MAP_TITLES, run_title
+from brainmri.reporting.numbers import UNKNOWN, percent, signed
 from brainmri.study import Run, Study
 
-METHODS = {
-    "grad_cam": "Grad-CAM",
-    "occlusion": "occlusion",
-    "random": "random map",
-    "centre": "centre bump",
-}
+# Maps that know nothing of the model, to compare with.
+TRIVIAL = {"random": "random map", "centre": "centre bump"}
+METHODS = MAP_TITLES | TRIVIAL
 # Name in explain.json: what it is, what is good, and whether it is printed in percent.
 CHECKS = {
     "similarity": ("similarity under random weights", "near 0", False),
@@ -23,7 +21,6 @@ CHECKS = {
     "lesion_share": ("mass in the true lesion", "high", True),
     "lesion_iou": ("overlap with the true lesion (IoU)", "high", False),
 }
-TRIVIAL = ("random", "centre")
 ALIKE = 0.5  # rank correlation over which two maps show the same
 
 
@@ -48,9 +45,10 @@ def explain_context(study: Study, run: Run, artefacts: Artefacts, embedded: bool
     methods = {name: summary["methods"][name] for name in METHODS if name in summary["methods"]}
     links = [artefacts.link(folder / name) for name in ("explain.json", "explain.parquet")]
     panel = folder / "panel.png"
+    title = run_title(run.dataset, run.split, run.model, run.seed)
     alt = (
-        f"Test images with Grad-CAM and occlusion maps of {run.model} on {run.dataset}, split {run.split}, "
-        f"seed {run.seed}; the table beside it says how far they can be believed"
+        f"Test images with Grad-CAM and occlusion maps of {title}; "
+        "the table beside it says how far they can be believed"
     )
     return {
         "figure": artefacts.figure(panel, alt) if embedded else None,
@@ -60,7 +58,7 @@ def explain_context(study: Study, run: Run, artefacts: Artefacts, embedded: bool
         "kinds": ", ".join(f"{count} {kind}" for kind, count in summary["kinds"].items()),
         "layer": " × ".join(map(str, (summary["layer"] or {}).get("size", []))),
         "omitted": [f"{METHODS[name]} is left out: {why}." for name, why in summary["omitted"].items()],
-        "findings": [words for name in ("grad_cam", "occlusion") for words in findings(name, methods)],
+        "findings": [words for name in MAP_TITLES for words in findings(name, methods)],
         "columns": [METHODS[name] for name in methods],
         "rows": check_rows(methods),
         "lesions": summary["n_lesions"],
@@ -91,16 +89,13 @@ def printed(entry: dict | None, in_percent: bool, limits: bool) -> dict:
     if in_percent:
         span = f"{100 * low:.0f}–{100 * high:.0f}" if known else ""
         return {"text": percent(value, 0), "range": span, "bar": None}
-    span = f"{signed(low)} to {signed(high)}" if known else ""
-    return {"text": signed(value), "range": span, "bar": None}
+    span = f"{hundredths(low)} to {hundredths(high)}" if known else ""
+    return {"text": hundredths(value), "range": span, "bar": None}
 
 
-def signed(value: float | None) -> str:
-    """Return a number of two decimals with a true minus sign; none before a zero."""
-    if not is_number(value):
-        return UNKNOWN
-    text = f"{value:.2f}"
-    return "0.00" if text == "-0.00" else text.replace("-", "−")
+def hundredths(value: float | None) -> str:
+    """Return a number of two decimals, or a dash where there is none."""
+    return signed(value, 2) if is_number(value) else UNKNOWN
 
 
 def findings(name: str, methods: dict[str, dict]) -> list[str]:
@@ -114,8 +109,8 @@ def findings(name: str, methods: dict[str, dict]) -> list[str]:
     if "similarity" in own:
         words.append(f"{title}: {similarity_words(own['similarity'])}")
     if "insertion_over_random" in own and "insertion" in random:
-        areas = f"insertion area {signed(own['insertion']['value'])} against "
-        areas += f"{signed(random['insertion']['value'])} for a random map"
+        areas = f"insertion area {hundredths(own['insertion']['value'])} against "
+        areas += f"{hundredths(random['insertion']['value'])} for a random map"
         words.append(f"{title}: {areas}; {difference_words(own['insertion_over_random'])}")
     if "lesion_hit" in own:
         hit, chance = own["lesion_hit"], random.get("lesion_hit", {}).get("value")
@@ -135,7 +130,7 @@ def similarity_words(entry: dict) -> str:
         verdict = "the maps hardly change, so they show the image and not what was learnt,"
     elif most > ALIKE:
         verdict = "the maps may hardly change"
-    return f"{verdict} when the weights are drawn anew (similarity {signed(value)})."
+    return f"{verdict} when the weights are drawn anew (similarity {hundredths(value)})."
 
 
 def difference_words(entry: dict) -> str:
@@ -143,7 +138,7 @@ def difference_words(entry: dict) -> str:
     low, high = entry.get("low"), entry.get("high")
     if not (is_number(low) and is_number(high)):
         return "too few groups to tell them apart."
-    limits = f"(difference {signed(entry['value'])}, {signed(low)} to {signed(high)})"
+    limits = f"(difference {hundredths(entry['value'])}, {hundredths(low)} to {hundredths(high)})"
     if low > 0:
         return f"it is better {limits}."
     return f"it is worse {limits}." if high < 0 else f"that is no clear difference {limits}."

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from brainmri.artefacts import read_parquet
-from brainmri.reporting.draw_external import diagonal
 from brainmri.reporting.embedding import Artefacts
-from brainmri.reporting.numbers import in_points, measured, metric_title, span
-from brainmri.reporting.style import class_title
+from brainmri.reporting.external_cells import cells_of
+from brainmri.reporting.names import class_title
+from brainmri.reporting.numbers import entry_of, in_points, measured, metric_title, span, span_of_seeds
 from brainmri.study import Study
 
 TOLD = ("accuracy", "macro_f1", "log_loss")
@@ -65,24 +65,6 @@ def external_context(study: Study, tables: list[dict], best: list[dict], artefac
     }
 
 
-def cells_of(table: pd.DataFrame) -> list[tuple[tuple, dict[str, dict]]]:
-    """Return place (model, trained on, split, tested on) and metrics of each cell; own parts in full."""
-    of_accuracy = table[table["metric"] == "accuracy"]
-    widest = pd.concat(
-        [own for _, models in of_accuracy.groupby("model") if len(own := diagonal(models))]
-        or [of_accuracy.head(0)]
-    )
-    classes = {
-        (row["model"], row["trained_on"], row["split"]): row["classes"] for row in widest.to_dict("records")
-    }
-    cells: dict[tuple, dict[str, dict]] = {}
-    for row in table.to_dict("records"):
-        place = (row["model"], row["trained_on"], row["split"], row["tested_on"])
-        if row["trained_on"] != row["tested_on"] or row["classes"] == classes.get(place[:3]):
-            cells.setdefault(place, {})[row["metric"]] = row
-    return list(cells.items())
-
-
 def cell_row(metrics: dict[str, dict], free: bool, links: list[dict]) -> dict:
     """Return one cell, ready to print.
 
@@ -105,30 +87,17 @@ def cell_row(metrics: dict[str, dict], free: bool, links: list[dict]) -> dict:
         "images": int(row["n_images"]),
         "groups": int(row["n_groups"]),
         "classes": [class_title(name) for name in row["classes"].split(", ") if name],
-        "values": [measured(name, entry_of(metrics[name])) for name in TOLD],
+        "values": [measured(name, metrics[name]) for name in TOLD],
         "titles": [metric_title(name) for name in TOLD],
         "at_home": measured("accuracy", entry_of(row, "own")),
-        "own_images": None if pd.isna(row["own_n_images"]) else int(row["own_n_images"]),
         "difference": float(difference) if known else None,
-        "limits": (row["difference_low"], row["difference_high"]) if known else None,
         "points": in_points(difference, sign=True) if known else "",
-        "range": span(row["difference_low"], row["difference_high"]) if known else "",
+        "range": span(row["difference_low"], row["difference_high"]),
         "certain": known and (row["difference_high"] < 0 or row["difference_low"] > 0),
-        "over_seeds": span(row["difference_lowest_seed"], row["difference_highest_seed"])
-        if known and row["seeds"] > 1
-        else "",
+        "over_seeds": span_of_seeds(row, "difference"),
         "counts": None if pd.isna(row["n_copies_learnt"]) else counts_of(row),
         "links": links,
     }
-
-
-def entry_of(row: dict, of: str = "") -> dict:
-    """Return a value with its limits as ``metrics.json`` has it; `of` is ``own`` for the own test part."""
-    keys = ("own", "own_low", "own_high") if of else ("value", "low", "high")
-    values = [row[key] for key in keys]
-    return dict(
-        zip(("value", "low", "high"), (None if pd.isna(v) else float(v) for v in values), strict=True)
-    )
 
 
 def counts_of(row: dict) -> dict[str, int]:

@@ -7,8 +7,8 @@ from markupsafe import Markup
 
 from brainmri.artefacts import read_parquet
 from brainmri.reporting.embedding import Artefacts, address
+from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import percent
-from brainmri.reporting.style import class_title
 
 
 def gallery_context(path: Path, words: str, artefacts: Artefacts) -> dict:

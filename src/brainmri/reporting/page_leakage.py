@@ -2,8 +2,8 @@
 
 from brainmri.artefacts import read_parquet
 from brainmri.reporting.embedding import Artefacts
-from brainmri.reporting.numbers import in_points, measured, metric_title, span
-from brainmri.reporting.style import class_title
+from brainmri.reporting.names import class_title
+from brainmri.reporting.numbers import entry_of, in_points, measured, metric_title, span, span_of_seeds
 from brainmri.study import Study
 
 TOLD = ("accuracy", "macro_f1")
@@ -60,12 +60,12 @@ def leakage_row(row: dict) -> dict:
         "metrics": [
             {
                 "title": metric_title(name),
-                "leaking": measured(name, entry_of(row, name, "")),
-                "free": measured(name, entry_of(row, name, "_free")),
+                "leaking": measured(name, entry_of(row, name)),
+                "free": measured(name, entry_of(row, f"{name}_free")),
                 "difference": in_points(row[f"{name}_difference"], sign=True),
                 "range": span(row[f"{name}_difference_low"], row[f"{name}_difference_high"]),
                 "certain": row[f"{name}_difference_low"] > 0,
-                "over_seeds": span_of_seeds(row, name),
+                "over_seeds": span_of_seeds(row, f"{name}_difference"),
             }
             for name in TOLD
         ],
@@ -75,22 +75,9 @@ def leakage_row(row: dict) -> dict:
     }
 
 
-def entry_of(row: dict, name: str, which: str) -> dict:
-    """Return a value with its limits as ``metrics.json`` has it."""
-    keys = {"value": "", "low": "_low", "high": "_high"}
-    return {key: row[f"{name}{which}{suffix}"] for key, suffix in keys.items()}
-
-
 def absent_classes(row: dict) -> str:
     """Return the classes that were left out because one of the test parts lacks them."""
     return ", ".join(class_title(name) for name in row["absent_classes"].split(", ") if name)
-
-
-def span_of_seeds(row: dict, name: str) -> str:
-    """Return the lowest and the highest difference of the seeds; empty where there is one."""
-    if row["seeds"] < 2:
-        return ""
-    return span(row[f"{name}_difference_lowest_seed"], row[f"{name}_difference_highest_seed"])
 
 
 def sentence(row: dict, *others: dict) -> str:
@@ -134,8 +121,8 @@ def under_another(row: dict) -> str:
 
 def accuracies(row: dict) -> tuple[str, str, str, str]:
     """Return in words the accuracy with leak, without, their difference in points, and its limits."""
-    share, free = (measured("accuracy", entry_of(row, "accuracy", which))["text"] for which in ("", "_free"))
+    share, free = (measured("accuracy", entry_of(row, f"accuracy{which}"))["text"] for which in ("", "_free"))
     limits = f"95 % interval {span(row['accuracy_difference_low'], row['accuracy_difference_high'])}"
-    seeds = span_of_seeds(row, "accuracy")
+    seeds = span_of_seeds(row, "accuracy_difference")
     limits += f"; over seeds {seeds}" if seeds else ""
     return share, free, in_points(row["accuracy_difference"]), limits

@@ -2,8 +2,9 @@
 
 from brainmri.artefacts import read_json, read_parquet
 from brainmri.mapping import is_number
-from brainmri.reporting.draw_model import least_loss_epoch
 from brainmri.reporting.embedding import Artefacts
+from brainmri.reporting.history import least_loss_epoch
+from brainmri.reporting.names import class_title, run_title
 from brainmri.reporting.numbers import (
     UNKNOWN,
     decimal,
@@ -15,7 +16,6 @@ from brainmri.reporting.numbers import (
 )
 from brainmri.reporting.page_explain import explain_context
 from brainmri.reporting.page_gallery import gallery_context
-from brainmri.reporting.style import class_title
 from brainmri.reporting.words import value
 from brainmri.study import Run, Study
 
@@ -123,7 +123,7 @@ def training_speed(metadata: dict) -> str:
 
 def run_figures(run: Run, artefacts: Artefacts, embedded: bool) -> dict:
     """Return a run's figures; of further seeds only the links, so that the page stays light."""
-    words = f"{run.model} on {run.dataset}, split {run.split}, seed {run.seed}"
+    words = run_title(run.dataset, run.split, run.model, run.seed)
     if not embedded:
         links = [artefacts.link(run.figures / name) for name in (*FIGURES, "gallery.png")]
         return {"drawn": [], "links": links}

@@ -3,10 +3,8 @@
 import pandas as pd
 
 from brainmri.artefacts import read_json, read_parquet
-from brainmri.reporting.draw_pairs import SIGNIFICANT
 from brainmri.reporting.embedding import Artefacts
-from brainmri.reporting.numbers import in_points, measured, span
-from brainmri.reporting.page_leakage import span_of_seeds
+from brainmri.reporting.numbers import SIGNIFICANT, in_points, measured, span, span_of_seeds
 from brainmri.study import Study
 
 BASELINES = {
@@ -68,7 +66,7 @@ def pair_row(row: dict) -> dict:
         "other": names[1],
         "accuracy": difference(row, "accuracy", turned),
         "macro_f1": difference(row, "macro_f1", turned),
-        "over_seeds": span_of_seeds(mirrored(row, "accuracy") if turned else row, "accuracy"),
+        "over_seeds": span_of_seeds(mirrored(row, "accuracy") if turned else row, "accuracy_difference"),
         "alone": " and ".join(f"{count:.1f}".removesuffix(".0") for count in alone),
         "test": "McNemar" if row["test"] == "mcnemar" else "permutation",
         "p_value": p_text(row["p_value"]),

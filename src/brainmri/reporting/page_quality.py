@@ -5,7 +5,7 @@ import re
 import pandas as pd
 
 from brainmri.images.remarks import REMARKS
-from brainmri.reporting.draw_quality import odd_files
+from brainmri.reporting.odd_files import odd_files
 
 NUMBERS = re.compile(r"\d+")
 

@@ -1,8 +1,8 @@
 """What the page says of file metadata that gives the class away."""
 
 from brainmri.mapping import is_number
+from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import percent
-from brainmri.reporting.style import class_title
 
 FEATURES_TOLD = 3
 

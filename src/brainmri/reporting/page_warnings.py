@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from brainmri.audit.copies import SEARCHED_KINDS
 from brainmri.mapping import is_number
+from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import percent
 from brainmri.reporting.page_claims import LEAKS, MISSED
-from brainmri.reporting.style import class_title
 from brainmri.reporting.words import place
 
 ALARM_FROM = 0.99
@@ -13,8 +14,6 @@ FEW_GROUPS = 30
 UNSEALED_TOLD = 3
 # How far file metadata may beat the most frequent class before a reader is warned.
 TELLING_METADATA = 0.1
-# The audit can look for more than equal files; what it did not look for, it did not find.
-INEXACT_KINDS = ("near", "mirrored", "rotated", "affine")
 
 
 def warnings_of(
@@ -148,7 +147,8 @@ def dataset_warnings(dataset: dict, splits: list[dict]) -> list[dict]:
     if audit["label_conflicts"]:
         add("warning", f"{audit['label_conflicts']} images have a copy that carries another label.")
     searched = audit["kinds_searched"]
-    missing = [kind for kind in INEXACT_KINDS if searched is not None and kind not in searched]
+    # What the audit did not look for, it did not find.
+    missing = [kind for kind in SEARCHED_KINDS if searched is not None and kind not in searched]
     if missing:
         kinds = f"{', '.join(missing)} copies"
         add("note", f"The audit did not look for {kinds}: there may be more leakage than is shown.")

@@ -1,19 +1,19 @@
 """How the figures look: palettes that colour-blind people can tell apart, sizes that a phone can show."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 from brainmri.artefacts import written_atomically
+from brainmri.reporting.figure_size import DOTS_PER_INCH, WIDTH
 
 # Okabe and Ito, "Color Universal Design" (2008); yellow last: it is hard to see on white.
 OKABE_ITO = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -24,14 +24,8 @@ PROTOCOL_COLOURS = {
     "published_clean": "#56B4E9",
     "leave_one_out": "#009E73",
 }
-PART_ORDER = ("train", "val", "test", "excluded")
-PART_TITLES = {"train": "training", "val": "validation", "test": "test", "excluded": "excluded"}
 MATRIX_COLOURS = "cividis"
 INK, MUTED, GRID = "#1d2330", "#5a6272", "#dfe3ea"
-
-# A figure this wide (inches) keeps 10-point letters above 10 pixels on a screen of 390 pixels.
-WIDTH = 4.8
-DOTS_PER_INCH = 160
 
 _STYLE = {
     "font.family": "sans-serif",
@@ -90,21 +84,19 @@ def add_title(figure: Figure, words: str, width: int = 50) -> None:
     figure.suptitle("\n".join(lines), fontsize=10.5, fontweight="bold", x=0.02, ha="left", linespacing=1.25)
 
 
+def empty_figure(title: str, words: str) -> Figure:
+    """Return a figure that says that there is nothing to show."""
+    figure = new_figure(0.9)
+    add_title(figure, title)
+    figure.text(0.02, 0.15, words, color=MUTED)
+    return figure
+
+
 def blank_axes(axes: Axes) -> Axes:
     """Take ticks and frame away, and return the axes."""
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     return axes
-
-
-def evenly(count: int, most: int) -> np.ndarray:
-    """Return the places of at most `most` of `count` things, spread evenly from the first to the last."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-
-
-def shortened(name: str, length: int, head: int) -> str:
-    """Return a file's name in at most `length` letters; a longer one is cut after its first `head`."""
-    return name if len(name) <= length else f"{name[:head]}…{name[head + 1 - length :]}"
 
 
 def save_figure(figure: Figure, path: Path, colours: int | None = None) -> None:
@@ -142,20 +134,9 @@ def _with_palette(content: BytesIO, colours: int) -> BytesIO:
     return reduced
 
 
-def class_title(name: str | None) -> str:
-    """Return a class's name as people write it: ``no_tumor`` becomes ``no tumor``."""
-    return "unlabelled" if name is None or name != name else str(name).replace("_", " ")
-
-
 def class_colour(label_index: int) -> str:
     """Return the colour of a class, which is the same in every figure of a study."""
     return OKABE_ITO[int(label_index) % len(OKABE_ITO)]
-
-
-def parts_present(parts: Sequence[str]) -> list[str]:
-    """Return the parts of a split that occur, in the order training, validation, test, excluded."""
-    present = set(parts)
-    return [part for part in PART_ORDER if part in present] + sorted(present - set(PART_ORDER))
 
 
 def text_colour_on(background: tuple[float, ...]) -> str:
