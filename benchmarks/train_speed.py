@@ -3,14 +3,16 @@
     .venv/bin/python benchmarks/train_speed.py [--size 128] [--models cnn resnet18] [--images FOLDER]
 
 (a) the loop of the reference systems (`notebook_loop.py`); (b) ours: the memory-mapped array, one warp an
-image, the arithmetic that suits the device, the kernels that the stage `train` allows; (c) the limit: our
-very step on one batch that lies ready. All three see the same images, sizes, augmentation and optimiser.
+image, the arithmetic that suits the device, the kernels that the stage `train` allows, the schedule and the
+bar; (c) the limit: our very step on one batch that lies ready. All three see the same images, sizes,
+augmentation and optimiser, and whole batches alone.
 Draws phantom slices where no folder (one folder a class) is given. The workers of (a) start before the clock.
 """
 
 import argparse
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import count, islice
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -26,12 +28,14 @@ from brainmri.images.decode import decode_gray
 from brainmri.images.prepare import prepare_image
 from brainmri.models.device import device_name, resolve_device
 from brainmri.sources.phantom import phantom
+from brainmri.training.callbacks import Progress, tell
 from brainmri.training.conduct import deterministic
-from brainmri.training.loop import step_seed
+from brainmri.training.loop import train_batch
 from brainmri.training.parts import Part, TrainingData
 from brainmri.training.prepare import make_network, make_plan, make_run
 from brainmri.training.ranks import ALONE
 from brainmri.training.recipe import Recipe, recipe_from
+from brainmri.training.schedules import Schedule
 from brainmri.training.steps import take_step
 
 AUGMENT = {"horizontal_flip": 0.5, "rotation": 10.0, "zoom": [0.9, 1.1], "shift": 0.05}
@@ -68,12 +72,10 @@ def packed(folder: Path, size: int) -> tuple[TrainingData, list[str]]:
     return TrainingData(np.load(stored, mmap_mode="r"), part, part, files.classes), files.classes
 
 
-def endless(make: Callable[[int], Iterator]) -> Iterator:
-    """Yield the batches of one epoch after another."""
-    epoch = 0
-    while True:
-        yield from make(epoch)
-        epoch += 1
+def whole_batches(make: Callable[[int], Iterator], size: int) -> Iterator:
+    """Yield the whole batches of one epoch after another."""
+    for epoch in count():
+        yield from (batch for batch in make(epoch) if len(batch[0]) == size)
 
 
 def our_loops(
@@ -85,17 +87,17 @@ def our_loops(
     run = make_run(network, plan)
     run.start_sums(device)
     network.train()
-    batches = endless(plan.feed.training)
+    batches = whole_batches(plan.feed.training, recipe.batch_size)
     resident = next(batches)
+    callbacks = [Schedule(recipe.schedule, [group["lr"] for group in run.optimizer.param_groups]), Progress()]
+    tell(callbacks, "on_epoch_begin", run)
 
-    def ours(count: int) -> None:
-        for step in range(count):
-            batch = next(batches)
-            torch.manual_seed(step_seed(0, 0, step, 0))
-            take_step(run, plan, *batch)
+    def ours(steps: int) -> None:
+        for batch in islice(batches, steps):
+            train_batch(run, plan, callbacks, *batch)
 
-    def limit(count: int) -> None:
-        for _ in range(count):
+    def limit(steps: int) -> None:
+        for _ in range(steps):
             take_step(run, plan, *resident)
 
     return ours, limit, str(plan.arithmetic)
@@ -151,10 +153,10 @@ def main() -> None:
         print("|---|---|---|---|---|---|---|")
         for name in arguments.models or (MODELS if device.type == "cuda" else ON_CPU):
             settings = settings_of(name, arguments.size, arguments.batch)
-            ours, limit, arithmetic = our_loops(data, recipe_from(settings), device, Path(temporary))
             notebook = NotebookLoop(work / "images", settings, device)
             try:
                 with deterministic(device, False):
+                    ours, limit, arithmetic = our_loops(data, recipe_from(settings), device, Path(temporary))
                     loops = [notebook, ours, limit]
                     spent = np.array(measure(loops, arguments.steps, arguments.rounds, device))
             finally:

@@ -50,12 +50,19 @@ def train_epoch(run: Run, plan: Plan, callbacks: Sequence[Callback]) -> None:
         run.start_sums(plan.device)
     tell(callbacks, "on_epoch_begin", run)
     for inputs, targets in plan.feed.training(run.epoch, run.step):
-        tell(callbacks, "on_batch_begin", run)
-        # Dropout draws from torch's generator: seeded by the step, a resumed run needs no state of it.
-        seed_torch(step_seed(plan.seed, run.epoch, run.step, plan.ranks.rank), plan.device)
-        take_step(run, plan, inputs, targets)
-        run.step += 1
-        tell(callbacks, "on_batch_end", run)
+        train_batch(run, plan, callbacks, inputs, targets)
+
+
+def train_batch(
+    run: Run, plan: Plan, callbacks: Sequence[Callback], inputs: torch.Tensor, targets: torch.Tensor
+) -> None:
+    """Update the weights by one batch."""
+    tell(callbacks, "on_batch_begin", run)
+    # Dropout draws from torch's generator: seeded by the step, a resumed run needs no state of it.
+    seed_torch(step_seed(plan.seed, run.epoch, run.step, plan.ranks.rank), plan.device)
+    take_step(run, plan, inputs, targets)
+    run.step += 1
+    tell(callbacks, "on_batch_end", run)
 
 
 def step_seed(seed: int, epoch: int, step: int, rank: int) -> int:
