@@ -15,6 +15,7 @@ from brainmri.errors import BrainmriError
 from brainmri.training.averaging import AverageWeights
 from brainmri.training.callbacks import Callback
 from brainmri.training.criterion import Criterion
+from brainmri.training.image_sources import ResidentImages
 from brainmri.training.loop import fit
 from brainmri.training.parts import Part, TrainingData, load_data
 from brainmri.training.prepare import make_network, make_plan, make_run, probe_head
@@ -208,7 +209,7 @@ def test_the_loss_of_parts_is_torchs_own_of_the_whole(smoothing, weights, soft):
 
 
 class Waits(Callback):
-    """Notes each time that the host asks the device for a number within an epoch."""
+    """Notes each time that the host asks the device for a number, from an epoch's first step to its last."""
 
     def __init__(self, monkeypatch):
         self.asked = []
@@ -220,22 +221,28 @@ class Waits(Callback):
                 lambda *words, kept=kept, name=name: self.asked.append(name) or kept(*words),
             )
 
-    def on_batch_begin(self, run):
+    def on_epoch_begin(self, run):
         self.asked.clear()
 
     def on_batch_end(self, run):
         assert self.asked == []
 
 
-def test_nothing_waits_for_the_device_within_a_step(prepared, monkeypatch):
+@pytest.mark.parametrize("mixed", [{}, {"mixup": 0.2, "cutmix": 0.5}, {"class_weights": "balanced"}])
+def test_nothing_waits_for_the_device_within_an_epoch(prepared, monkeypatch, mixed):
+    """Neither the steps nor what makes the batches, as it does on a GPU."""
     network, plan, run = prepared(
-        class_weights="balanced",
         gradient_clip=1.0,
         optimizer={"name": "adamw"},
         epochs=1,
         cnn={"channels": [4], "batch_norm": True},
+        augment={"rotation": 10, "contrast": 0.2, "brightness": 0.2, "noise": 0.1, "erase": 0.5},
+        **mixed,
     )
+    data = plan.data
+    plan.feed.source = ResidentImages(data.images, np.concatenate([data.train.rows, data.val.rows]), CPU)
     fit(run, plan, [AverageWeights(network, 0.9), Waits(monkeypatch)])
+    assert run.epoch == 1
 
 
 def test_a_step_shortens_products_as_its_precision_says_backward_too(prepared):
