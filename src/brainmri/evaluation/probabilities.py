@@ -1,6 +1,7 @@
 """From logits to probabilities, and the proper scores of single images."""
 
 import numpy as np
+from scipy import special
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -10,9 +11,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Return the logarithms (float64) of the probabilities over the last axis of `logits`."""
-    logits = np.asarray(logits, dtype=np.float64)
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return special.log_softmax(np.asarray(logits, dtype=np.float64), axis=-1)
 
 
 def log_losses(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
