@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from brainmri import __version__
 from brainmri.columns import mismatch_of
-from brainmri.errors import BrainmriError, first_line, shown
+from brainmri.errors import BrainmriError, first_line, shown, unwritable
 from brainmri.seals import KEY, PLACEHOLDER, damage_of, seal
 
 # Where a document and a table keep the digest of what they hold, and those of the files they were made from.
@@ -48,9 +48,7 @@ def written_atomically(path: Path) -> Iterator[Path]:
             os.fsync(handle.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise BrainmriError(
-            f"Cannot write {path}: {error.strerror or error}. Free space or mend permissions, then run again."
-        ) from error
+        raise unwritable(path, error) from error
     finally:
         with suppress(OSError):  # where nothing may be written, nothing was
             temporary.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 from time import monotonic
 
 from brainmri import __version__
-from brainmri.errors import BrainmriError
+from brainmri.errors import meaning_of
 from brainmri.processes import host, place, start_time
 
 VARIABLE, BESIDE_LOG = "BRAINMRI_EVENTS", "beside-log"
@@ -157,18 +157,3 @@ def recorded(command: str) -> Iterator[Record]:
         over.set()
         signs.join()
         record.end(reason)
-
-
-def meaning_of(error: BaseException) -> tuple[int, str]:
-    """Return the exit status that an error leads to, and what it says."""
-    match error:
-        case BrainmriError():
-            return error.exit_status, str(error)
-        case KeyboardInterrupt():
-            return 130, "interrupted"
-        case BrokenPipeError():
-            return 141, "who read its output went away"
-        case SystemExit(code=int() | None as code):
-            return code or 0, "the command line is at fault" if code else ""
-        case _:
-            return 1, f"{type(error).__name__}: {error}"

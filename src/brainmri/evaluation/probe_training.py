@@ -18,7 +18,7 @@ from brainmri.artefacts import (
     write_parquet,
 )
 from brainmri.code import code_of
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, unwritable
 from brainmri.evaluation.entries import number
 from brainmri.evaluation.predict_split import logits_of
 from brainmri.images.box import CropSettings
@@ -82,10 +82,7 @@ def work_folder(order: ProbeTraining, work_dir: Path, output: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / mark).touch()
     except OSError as error:
-        raise BrainmriError(
-            f"Cannot work in {folder}: {error.strerror or error}. Free space or mend permissions, then run "
-            "again."
-        ) from error
+        raise unwritable(folder, error) from error
     return folder
 
 
