@@ -54,6 +54,12 @@ def written_atomically(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_text(text: str, path: Path) -> None:
+    """Write a text atomically, in UTF-8."""
+    with written_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def existing(path: Path) -> Path:
     """Return the path of an artefact, or raise BrainmriError where there is none."""
     path = Path(path)
@@ -190,7 +196,11 @@ def table_metadata(path: Path) -> dict[bytes, bytes]:
     BrainmriError
         If the file is missing or damaged.
     """
-    data = table_bytes(path)
+    return metadata_in(table_bytes(path), path)
+
+
+def metadata_in(data: bytes, path: Path) -> dict[bytes, bytes]:
+    """Return what stands in the footer of a table, given all its bytes; the path is for messages."""
     try:
         return pq.read_metadata(pa.BufferReader(data)).metadata or {}
     except UNREADABLE as error:
@@ -205,22 +215,32 @@ def sources_of(path: Path) -> list[list[str]]:
     BrainmriError
         If the file is missing or damaged.
     """
+    return sources_in(table_metadata(path), path)
+
+
+def sources_in(metadata: dict[bytes, bytes], path: Path) -> list[list[str]]:
+    """Return the sources that stand in the footer of a table; the path is for messages."""
     try:
-        return json.loads(table_metadata(path).get(TABLE_SOURCES_KEY, b"[]"))
+        return json.loads(metadata.get(TABLE_SOURCES_KEY, b"[]"))
     except ValueError as error:
         raise unreadable_table(path, error) from error
 
 
 def table_bytes(path: Path) -> bytes:
     """Return the bytes of a Parquet file whose digest of itself holds, or raise BrainmriError."""
-    try:
-        data = existing(path).read_bytes()
-    except OSError as error:
-        raise unreadable_table(path, error) from error
+    data = any_table_bytes(path)
     damage = damage_of(data)
     if damage:
         raise unreadable_table(path, damage)
     return data
+
+
+def any_table_bytes(path: Path) -> bytes:
+    """Return the bytes of a Parquet file, whole or not, or raise BrainmriError."""
+    try:
+        return existing(path).read_bytes()
+    except OSError as error:
+        raise unreadable_table(path, error) from error
 
 
 def unreadable_table(path: Path, reason: Exception | str) -> BrainmriError:
@@ -245,8 +265,7 @@ def write_json(document: dict, path: Path, *, inputs: Iterable[Path] = ()) -> No
     document |= {SOURCES_KEY: sources} if sources else {}
     # The digest of what will be read: JSON has no tuples and no keys that are numbers.
     content = digest_of(json.loads(json_text(document)))
-    with written_atomically(path) as temporary:
-        temporary.write_text(json_text(document | {CONTENT_KEY: content}) + "\n", encoding="utf-8")
+    write_text(json_text(document | {CONTENT_KEY: content}) + "\n", path)
 
 
 def json_text(document: dict) -> str:
