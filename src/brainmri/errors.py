@@ -52,6 +52,11 @@ def shown(value) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
+def printable(text: Path | str) -> str:
+    """Return a text or a file's name on one line, without what a terminal would obey, whatever it holds."""
+    return "".join(sign if sign.isprintable() or sign == "\t" else "�" for sign in str(text))
+
+
 def first_line(reason: Exception | str) -> str:
     """Return the first line of what an exception says, without its full stop; its kind where it is silent."""
     return (str(reason).strip() or type(reason).__name__).splitlines()[0].rstrip(".:")
