@@ -1,13 +1,13 @@
 """What the page says of trained models, as plain dictionaries."""
 
 from brainmri.artefacts import read_json, read_parquet
+from brainmri.durations import duration
 from brainmri.mapping import is_number
 from brainmri.reporting.draw_model import least_loss_epoch
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.numbers import (
     UNKNOWN,
     decimal,
-    duration,
     flattened,
     measured,
     metric_title,
