@@ -19,12 +19,11 @@ from secrets import token_hex
 from brainmri.artefacts import HALF_WRITTEN
 from brainmri.attempts import attempts_of
 from brainmri.processes import identity, place
-from brainmri.standing import RUNS, SILENCE_SECONDS, is_alive, runs_at_work, silence
+from brainmri.signs import SECONDS_UNTIL_SILENT, give_signs
+from brainmri.standing import RUNS, is_alive, runs_at_work, silence
 
 # Jobs end by themselves once their workflow has (`brainmri.parent`); a training writes its state first.
 SECONDS_TO_END = 15.0
-# So often a run touches its sign of life.
-SECONDS_BETWEEN_SIGNS = 20.0
 # Open for as long as this process lives.
 HELD = []
 
@@ -95,7 +94,7 @@ def alive_elsewhere(snakemake_dir: Path, logs_dir: Path) -> str | None:
     return (
         f"{what} gave a sign of life on {host} {max(seconds, 0):.0f} s ago, so this folder stays locked: "
         "wait for its end, or stop it there; where it is dead already, the same command goes on in "
-        f"{SILENCE_SECONDS - seconds:.0f} s."
+        f"{SECONDS_UNTIL_SILENT - seconds:.0f} s."
     )
 
 
@@ -106,15 +105,7 @@ def sign_life(folder: Path) -> None:
     mine = folder.resolve() / f"{os.getpid()}-{token_hex(4)}.json"
     mine.write_text(json.dumps(identity()), encoding="utf-8")
     atexit.register(mine.unlink, missing_ok=True)
-    threading.Thread(target=touch, args=(mine,), daemon=True).start()
-
-
-def touch(sign: Path) -> None:
-    """Touch a file again and again."""
-    while True:
-        time.sleep(SECONDS_BETWEEN_SIGNS)
-        with suppress(OSError):
-            os.utime(sign)
+    threading.Thread(target=give_signs, args=(mine, threading.Event()), daemon=True).start()
 
 
 def ended(logs_dir: Path) -> list[str]:

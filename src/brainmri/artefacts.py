@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from brainmri import __version__
 from brainmri.columns import mismatch_of
-from brainmri.errors import BrainmriError, first_line, shown
+from brainmri.errors import BrainmriError, first_line, shown, unwritable
 from brainmri.seals import KEY, PLACEHOLDER, damage_of, seal
 
 # Where a document and a table keep the digest of what they hold, and those of the files they were made from.
@@ -48,12 +48,16 @@ def written_atomically(path: Path) -> Iterator[Path]:
             os.fsync(handle.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise BrainmriError(
-            f"Cannot write {path}: {error.strerror or error}. Free space or mend permissions, then run again."
-        ) from error
+        raise unwritable(path, error) from error
     finally:
         with suppress(OSError):  # where nothing may be written, nothing was
             temporary.unlink(missing_ok=True)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text atomically, in UTF-8."""
+    with written_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def existing(path: Path) -> Path:
@@ -192,7 +196,11 @@ def table_metadata(path: Path) -> dict[bytes, bytes]:
     BrainmriError
         If the file is missing or damaged.
     """
-    data = table_bytes(path)
+    return metadata_in(table_bytes(path), path)
+
+
+def metadata_in(data: bytes, path: Path) -> dict[bytes, bytes]:
+    """Return what stands in the footer of a table, given all its bytes; the path is for messages."""
     try:
         return pq.read_metadata(pa.BufferReader(data)).metadata or {}
     except UNREADABLE as error:
@@ -207,22 +215,32 @@ def sources_of(path: Path) -> list[list[str]]:
     BrainmriError
         If the file is missing or damaged.
     """
+    return sources_in(table_metadata(path), path)
+
+
+def sources_in(metadata: dict[bytes, bytes], path: Path) -> list[list[str]]:
+    """Return the sources that stand in the footer of a table; the path is for messages."""
     try:
-        return json.loads(table_metadata(path).get(TABLE_SOURCES_KEY, b"[]"))
+        return json.loads(metadata.get(TABLE_SOURCES_KEY, b"[]"))
     except ValueError as error:
         raise unreadable_table(path, error) from error
 
 
 def table_bytes(path: Path) -> bytes:
     """Return the bytes of a Parquet file whose digest of itself holds, or raise BrainmriError."""
-    try:
-        data = existing(path).read_bytes()
-    except OSError as error:
-        raise unreadable_table(path, error) from error
+    data = any_table_bytes(path)
     damage = damage_of(data)
     if damage:
         raise unreadable_table(path, damage)
     return data
+
+
+def any_table_bytes(path: Path) -> bytes:
+    """Return the bytes of a Parquet file, whole or not, or raise BrainmriError."""
+    try:
+        return existing(path).read_bytes()
+    except OSError as error:
+        raise unreadable_table(path, error) from error
 
 
 def unreadable_table(path: Path, reason: Exception | str) -> BrainmriError:
@@ -247,8 +265,7 @@ def write_json(document: dict, path: Path, *, inputs: Iterable[Path] = ()) -> No
     document |= {SOURCES_KEY: sources} if sources else {}
     # The digest of what will be read: JSON has no tuples and no keys that are numbers.
     content = digest_of(json.loads(json_text(document)))
-    with written_atomically(path) as temporary:
-        temporary.write_text(json_text(document | {CONTENT_KEY: content}) + "\n", encoding="utf-8")
+    write_text(json_text(document | {CONTENT_KEY: content}) + "\n", path)
 
 
 def json_text(document: dict) -> str:

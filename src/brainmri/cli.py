@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"brainmri {__version__}")
         return 0
 
-    from brainmri.errors import BrainmriError, nearest
+    from brainmri.errors import BrainmriError, meaning_of, nearest
     from brainmri.events import recorded
     from brainmri.parent import ending_with_workflow
 
@@ -136,14 +136,11 @@ def main(arguments: list[str] | None = None) -> int:
         with ending_with_workflow(), recorded(name) as record:
             record.exit_code = call(name, getattr(import_module(module), function), arguments[1:])
             return record.exit_code
-    except BrainmriError as error:
-        print(f"brainmri {name}: {error}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        print(f"brainmri {name}: interrupted.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        return 141
+    except (BrainmriError, KeyboardInterrupt, BrokenPipeError) as error:
+        status, words = meaning_of(error)
+        if not isinstance(error, BrokenPipeError):  # nobody is there to be told
+            print(f"brainmri {name}: {words}", file=sys.stderr)
+        return status
 
 
 def program() -> None:

@@ -1,6 +1,10 @@
-"""The one exception whose message is written for people."""
+"""The one exception whose message is written for people, and what such messages are made of."""
 
 from difflib import get_close_matches
+from pathlib import Path
+
+# So many characters of a value stand in a message.
+SHOWN = 200
 
 
 class BrainmriError(Exception):
@@ -12,13 +16,45 @@ class BrainmriError(Exception):
     exit_status = 1
 
 
-def shown(value, most: int = 200) -> str:
+def meaning_of(error: BaseException) -> tuple[int, str]:
+    """Return the exit status that an error leads to, and what it says."""
+    match error:
+        case BrainmriError():
+            return error.exit_status, str(error)
+        case KeyboardInterrupt():
+            return 130, "interrupted"
+        case BrokenPipeError():
+            return 141, "who read its output went away"
+        case SystemExit(code=int() | None as code):
+            return code or 0, "the command line is at fault" if code else ""
+        case _:
+            return 1, f"{type(error).__name__}: {error}"
+
+
+def unwritable(what: Path | str, error: OSError) -> BrainmriError:
+    """Return the error that says what cannot be written, why, and what to do."""
+    return BrainmriError(
+        f"Cannot write {what}: {error.strerror or error}. Free space or mend permissions, then run again."
+    )
+
+
+def unreadable(path: Path | str, error: OSError, remedy: str = "run the stage fetch again") -> BrainmriError:
+    """Return the error that says which file cannot be read, why, and what to do."""
+    return BrainmriError(f"{path} cannot be read ({error.strerror or error}): {remedy}.")
+
+
+def shown(value) -> str:
     """Return a value as it stands in a message: on one line, cut off where it is long."""
     try:
         text = repr(value)
     except ValueError:  # Python writes no number of over 4300 digits.
         text = f"a number of {value.bit_length()} bits"
-    return text if len(text) <= most else f"{text[:most]}…"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def printable(text: Path | str) -> str:
+    """Return a text or a file's name on one line, without what a terminal would obey, whatever it holds."""
+    return "".join(sign if sign.isprintable() or sign == "\t" else "�" for sign in str(text))
 
 
 def first_line(reason: Exception | str) -> str:

@@ -18,12 +18,11 @@ from pathlib import Path
 from time import monotonic
 
 from brainmri import __version__
-from brainmri.errors import BrainmriError
+from brainmri.errors import meaning_of
 from brainmri.processes import host, place, start_time
+from brainmri.signs import give_signs
 
 VARIABLE, BESIDE_LOG = "BRAINMRI_EVENTS", "beside-log"
-# A running job touches its record so often: a sign of life that a machine elsewhere can see.
-SECONDS_BETWEEN_SIGNS = 20.0
 # ru_maxrss is in KiB on Linux, in bytes on macOS.
 PEAK_UNIT = 2**20 if sys.platform == "darwin" else 2**10
 
@@ -104,12 +103,6 @@ class Record:
         speed = f", {images} images or files ({images / wall:.0f} a second)" if images else ""
         tell(f"{self.command}: done in {wall:.1f} s, {cpu:.1f} s of CPU, {peak:.0f} MiB at most{speed}")
 
-    def sign_life(self, over: threading.Event) -> None:
-        """Touch the file until it is over."""
-        while not over.wait(SECONDS_BETWEEN_SIGNS):
-            with suppress(OSError, TypeError):
-                os.utime(self.path)
-
 
 def usage() -> tuple[float, float]:
     """Return the CPU seconds of this process and its children, and the largest one's peak memory in MiB."""
@@ -135,15 +128,16 @@ def recorded(command: str) -> Iterator[Record]:
     """
     from brainmri.progress import LISTENERS
 
-    record = Record(events_file(), command)
-    if record.path is None:
+    path = events_file()
+    record = Record(path, command)
+    if path is None:
         yield record
         return
     pid, moment = os.getpid(), datetime.now(UTC).isoformat(timespec="seconds")
     tell(f"brainmri {__version__} {command}, {moment}, process {pid} on {host()}")
     record.write("start", version=__version__, place=place(), started=start_time(pid))
     over = threading.Event()
-    signs = threading.Thread(target=record.sign_life, args=(over,), daemon=True)
+    signs = threading.Thread(target=give_signs, args=(path, over), daemon=True)
     signs.start()
     LISTENERS.append(record.milestone)
     reason = None
@@ -157,18 +151,3 @@ def recorded(command: str) -> Iterator[Record]:
         over.set()
         signs.join()
         record.end(reason)
-
-
-def meaning_of(error: BaseException) -> tuple[int, str]:
-    """Return the exit status that an error leads to, and what it says."""
-    match error:
-        case BrainmriError():
-            return error.exit_status, str(error)
-        case KeyboardInterrupt():
-            return 130, "interrupted"
-        case BrokenPipeError():
-            return 141, "who read its output went away"
-        case SystemExit(code=int() | None as code):
-            return code or 0, "the command line is at fault" if code else ""
-        case _:
-            return 1, f"{type(error).__name__}: {error}"

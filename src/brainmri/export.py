@@ -10,7 +10,8 @@ import numpy as np
 from brainmri import __version__
 from brainmri.artefacts import written_atomically
 from brainmri.errors import BrainmriError
-from brainmri.evaluation.probabilities import softmax
+from brainmri.evaluation.model_inputs import Calibration, calibration_beside
+from brainmri.evaluation.probabilities import refuse_infinite, softmax
 from brainmri.export_evidence import Evidence, from_files, from_predictions, synthetic
 from brainmri.images.box import CropSettings
 from brainmri.mapping import settings_from
@@ -24,7 +25,6 @@ from brainmri.models.exported import (
     write_program,
 )
 from brainmri.models.saved import load_model, predict_logits, weights_path
-from brainmri.predict import Calibration, read_calibration
 from brainmri.progress import progress
 
 BATCH = 64
@@ -88,7 +88,7 @@ def export(
     """
     targets = checked_targets(onnx=onnx, exported_program=exported_program)
     network, document = load_model(model, metadata)
-    calibration = read_calibration(weights_path(model).parent / "calibration.json", document)
+    calibration = calibration_beside(weights_path(model), document)
     crop = settings_from(CropSettings, document.get("crop") or {})
     if any(path is not None for path in (predictions, packed, manifest)):
         if None in (predictions, packed, manifest) or images:
@@ -178,8 +178,7 @@ def outputs(run: Runner, evidence: Evidence, words: str) -> tuple[np.ndarray, np
                 parts.append(run(evidence.images[rows]))
                 bar.update(len(rows))
     logits, probabilities = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    if not np.isfinite(logits).all():
-        raise BrainmriError(f"{words} gives logits that are no finite numbers: nothing was written.")
+    refuse_infinite(logits, words, "nothing was written")
     return logits, probabilities
 
 

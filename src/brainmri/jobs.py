@@ -250,10 +250,10 @@ def document_of(study: Study) -> dict:
 def remember(study: Study) -> None:
     """Keep what a study is beside its logs; it is no artefact, and nothing is made from it."""
     # Not above: it takes pandas along, and `brainmri status` shall start at once.
-    from brainmri.artefacts import written_atomically
+    from brainmri.artefacts import write_text
 
-    with written_atomically(study.logs_dir / study.name / REMEMBERED) as temporary:
-        temporary.write_text(json.dumps(document_of(study), ensure_ascii=False) + "\n", encoding="utf-8")
+    document = json.dumps(document_of(study), ensure_ascii=False)
+    write_text(document + "\n", study.logs_dir / study.name / REMEMBERED)
 
 
 def remembered(path: Path) -> Study:

@@ -2,16 +2,15 @@
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from brainmri.artefacts import write_parquet, written_atomically
-from brainmri.errors import BrainmriError
-from brainmri.evaluation import model_inputs
-from brainmri.evaluation.probabilities import softmax
+from brainmri.errors import BrainmriError, printable
+from brainmri.evaluation.model_inputs import Calibration, calibration_beside
+from brainmri.evaluation.probabilities import judgements, refuse_infinite
 from brainmri.images.box import CropSettings
 from brainmri.images.decode import decode_gray
 from brainmri.images.decoder_messages import DecoderMessages, decoder_messages, lost_pixels
@@ -24,25 +23,6 @@ from brainmri.progress import progress
 BATCH = 64
 EXTENSIONS = (".csv", ".parquet")
 LARGEST_FILE = 256 * 2**20  # bytes; a slice has some ten thousand
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What ``calibration.json`` says of a model.
-
-    Parameters
-    ----------
-    temperature
-        By which logits are divided.
-    referral
-        A case under this confidence is referred; infinite where every case is; None where unknown.
-    note
-        A sentence for the user: what was used, or why nothing was.
-    """
-
-    temperature: float
-    referral: float | None
-    note: str
 
 
 def predict(images: list[Path], model: Path, output: Path | None = None, device: str = "auto") -> int:
@@ -73,7 +53,7 @@ def predict(images: list[Path], model: Path, output: Path | None = None, device:
     place = resolve_device(device)
     network, document = load_model(model)
     crop = settings_from(CropSettings, document.get("crop") or {})
-    calibration = read_calibration(weights_path(model).parent / "calibration.json", document)
+    calibration = calibration_beside(weights_path(model), document)
     files, errors = listed_files(images)
     names, logits, unreadable = classified(files, network, document["image_size"], crop, place)
     errors += unreadable
@@ -102,30 +82,6 @@ def check_output(output: Path | None) -> None:
         raise BrainmriError(f"--output {output} is a folder: name a file.")
 
 
-def read_calibration(path: Path, document: dict) -> Calibration:
-    """Read the calibration beside a model, where there is one, and it is of this model.
-
-    Parameters
-    ----------
-    path
-        Of ``calibration.json``.
-    document
-        The model's ``model.json``.
-    """
-    nothing = "Confidences are not calibrated, and no case is marked for referral"
-    if not path.is_file():
-        return Calibration(1.0, None, f"{nothing}: there is no {path}.")
-    fitted = model_inputs.read_calibration(path)
-    if fitted.get("weights_sha256") != document.get("weights_sha256"):
-        return Calibration(1.0, None, f"{nothing}: {path} belongs to another model.")
-    temperature, referral = fitted["temperature"], fitted.get("referral_confidence")
-    note = "every case is referred, because no confidence was high enough on validation"
-    if referral is not None:
-        note = f"a case under {referral:.1%} is referred"
-    note = f"Calibrated by {path}: temperature {temperature:.3g}; {note}."
-    return Calibration(float(temperature), np.inf if referral is None else float(referral), note)
-
-
 def listed_files(paths: list[Path]) -> tuple[list[Path], list[str]]:
     """Return the files that are meant, each once, and a sentence for each path that means none.
 
@@ -149,14 +105,6 @@ def listed_files(paths: list[Path]) -> tuple[list[Path], list[str]]:
         else:
             files.append(path)
     return list(dict.fromkeys(files)), errors
-
-
-def printable(path: Path | str) -> str:
-    """Return a file's name as one line of text, whatever bytes it holds."""
-    text = os.fsencode(path).decode("utf-8", errors="replace")
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )
 
 
 def read_image(file: Path, size: int, crop: CropSettings, messages: DecoderMessages) -> np.ndarray | str:
@@ -220,27 +168,21 @@ def classified(
                 names += [printable(file) for file, _ in good]
                 logits.append(predict_logits(network, np.stack([image for _, image in good]), place, BATCH))
             bar.update(len(batch))
-    if logits and not np.isfinite(np.concatenate(logits)).all():
-        raise BrainmriError("The model gives logits that are no finite numbers: its training diverged.")
-    return names, np.concatenate(logits) if logits else np.empty((0, 0)), errors
+    found = np.concatenate(logits) if logits else np.empty((0, 0))
+    refuse_infinite(found, "The model")
+    return names, found, errors
 
 
 def predictions_table(
     names: list[str], logits: np.ndarray, class_names: list[str], calibration: Calibration
 ) -> pd.DataFrame:
     """Return one row an image: `image`, `predicted`, `confidence`, `refer` and the probabilities."""
-    probabilities = softmax(logits.astype(np.float64) / calibration.temperature)
-    confidence = probabilities.max(axis=1)
-    refer = [None] * len(names) if calibration.referral is None else confidence < calibration.referral
-    return pd.DataFrame(
-        {
-            "image": pd.Series(names, dtype="str"),
-            "predicted": np.array(class_names)[logits.argmax(axis=1)],
-            "confidence": confidence,
-            "refer": pd.array(refer, dtype="boolean"),
-            **{f"prob_{name}": probabilities[:, index] for index, name in enumerate(class_names)},
-        }
-    )
+    said = judgements(logits, class_names, calibration.temperature)
+    is_known = calibration.referral is not None
+    refer = said["confidence"] < calibration.referral if is_known else [None] * len(names)
+    table = pd.DataFrame({"image": pd.Series(names, dtype="str"), **said})
+    table.insert(3, "refer", pd.array(refer, dtype="boolean"))
+    return table
 
 
 def rendered(table: pd.DataFrame) -> str:

@@ -7,15 +7,15 @@ from datetime import datetime
 from pathlib import Path
 
 from brainmri.attempts import Attempt, attempts_of
+from brainmri.durations import duration
+from brainmri.errors import printable
 from brainmri.jobs import Job
-from brainmri.reporting.numbers import duration
+from brainmri.signs import SECONDS_UNTIL_SILENT
 from brainmri.training.beat import elsewhere, time_of
 from brainmri.training.interruption import INTERRUPTED
 from brainmri.training.lock import holder_of
 
 STATES = ("done", "running", "failed", "silent", "stopped", "waiting")
-# Who works on another machine and has not touched its file for so long has ended, or is not let run.
-SILENCE_SECONDS = 90.0
 # Below Snakemake's own folder: a file of each run of it, touched for as long as that lives.
 RUNS = "brainmri.runs"
 # As the callback `Progress` of a training writes it.
@@ -163,7 +163,7 @@ def standing(job: Job, now: datetime) -> Standing:
 
 def is_alive(attempt: Attempt, record: Path) -> bool:
     """Tell whether an attempt that told no end still runs: by its process here, by its signs elsewhere."""
-    return attempt.runs_here if attempt.is_here else silence(record) < SILENCE_SECONDS
+    return attempt.runs_here if attempt.is_here else silence(record) < SECONDS_UNTIL_SILENT
 
 
 def runs_at_work(snakemake_dir: Path) -> list[tuple[Path, dict]]:
@@ -172,7 +172,7 @@ def runs_at_work(snakemake_dir: Path) -> list[tuple[Path, dict]]:
     for sign in sorted((snakemake_dir / RUNS).glob("*.json")):
         away = elsewhere(sign)
         told = holder_of(sign) if away is None else away
-        if told is not None and (away is None or silence(sign) < SILENCE_SECONDS):
+        if told is not None and (away is None or silence(sign) < SECONDS_UNTIL_SILENT):
             found.append((sign, told))
     return found
 
@@ -212,8 +212,3 @@ def tail_of(log: Path) -> str:
             return handle.read().decode("utf-8", "replace")
     except OSError:
         return ""
-
-
-def printable(line: str) -> str:
-    """Return a line without what a terminal would obey."""
-    return "".join(sign if sign.isprintable() or sign == "\t" else "�" for sign in line)

@@ -4,9 +4,10 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-from brainmri.errors import BrainmriError, nearest
+from brainmri.durations import duration
+from brainmri.errors import BrainmriError, nearest, printable
 from brainmri.jobs import REMEMBERED, jobs_of, remembered
-from brainmri.standing import STATES, Standing, printable, runs_at_work, standing
+from brainmri.standing import STATES, Standing, runs_at_work, standing
 from brainmri.study import Study
 
 LOGS = Path("logs")
@@ -73,8 +74,6 @@ def totals(standings: list[Standing]) -> dict:
 
 def told(study: Study, standings: list[Standing], lines: int) -> list[str]:
     """Return the state of a study as lines for people, what matters most first."""
-    from brainmri.reporting.numbers import duration
-
     sums = totals(standings)
     counts = ", ".join(f"{sums[state]} {state}" for state in STATES if sums[state])
     text = [f"Study {study.name}: {sums['jobs']} jobs: {counts}."]

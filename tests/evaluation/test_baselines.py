@@ -137,7 +137,7 @@ def test_the_same_inputs_give_the_same_files(files):
 
 def test_what_cannot_be_judged_is_refused(files):
     files.images = files.images[:50]
-    with pytest.raises(BrainmriError, match="beyond the 50 images"):
+    with pytest.raises(BrainmriError, match="the 50 packed images"):
         files.judge()
     files = Files(files.folder)
     files.manifest["split"] = files.manifest["split"].replace("test", "excluded")

@@ -146,7 +146,7 @@ def test_a_missing_manifest_is_told(trained):
     [
         (lambda manifest: manifest[manifest["split"] != "test"], "no test image"),
         (lambda manifest: manifest.assign(label="cyst"), "'cyst'"),
-        (lambda manifest: manifest.assign(row=manifest["row"] + 50), "rows beyond the 90"),
+        (lambda manifest: manifest.assign(row=manifest["row"] + 50), "the 90 packed images"),
     ],
 )
 def test_manifests_that_do_not_fit_are_refused(trained, change, words):

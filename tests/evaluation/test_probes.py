@@ -179,7 +179,7 @@ def test_impossible_settings_are_refused(tmp_path, changed, said):
 
 def test_a_work_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "work").write_text("a file in its place")
-    with pytest.raises(BrainmriError, match=r"Cannot work in .*run again"):
+    with pytest.raises(BrainmriError, match=r"Cannot write .*run again"):
         Files(tmp_path).probe()
 
 

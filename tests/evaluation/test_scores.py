@@ -44,7 +44,14 @@ def test_multi_class_scores_agree_with_scikit_learn(seed):
         reference.average_precision_score(wished, probabilities, average="macro")
     )
     assert whole["log_loss"][0] == pytest.approx(reference.log_loss(truth, probabilities))
-    assert whole["brier"][0] == pytest.approx(((probabilities - wished) ** 2).sum(axis=1).mean())
+    assert whole["brier"][0] == pytest.approx(
+        sum(reference.brier_score_loss(wished[:, index], probabilities[:, index]) for index in range(4))
+    )
+
+
+def test_the_brier_score_of_a_class_taken_for_sure_and_wrongly_is_2():
+    probabilities = np.array([[1.0, 0.0, 0.0], [0.7, 0.2, 0.1], [1.0, 0.0, 0.0]])
+    assert brier_scores(probabilities, np.array([0, 0, 2])) == pytest.approx([0, 0.14, 2])
 
 
 def test_a_class_without_images_has_no_auroc_and_no_part_in_the_mean():

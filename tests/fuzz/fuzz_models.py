@@ -13,14 +13,14 @@ from mutation import mutated
 from safetensors.torch import save
 
 from brainmri.artefacts import file_digest
-from brainmri.errors import BrainmriError
+from brainmri.evaluation.model_inputs import calibration_beside
+from brainmri.evaluation.probabilities import refuse_infinite
 from brainmri.images.box import CropSettings
 from brainmri.mapping import settings_from
 from brainmri.models.build import build_model
 from brainmri.models.saved import load_model, predict_logits, save_model
 from brainmri.models.settings import Design
 from brainmri.models.weights import load_weights, read_weights
-from brainmri.predict import read_calibration
 
 HOSTILE = (
     None, True, -1, 0, 10**9, 2**70, 0.5, float("nan"), float("inf"), "", "x", "../../etc/passwd",
@@ -96,14 +96,13 @@ def used(folder: Path) -> str:
     """Use a model as `predict` does."""
     network, document = load_model(folder)
     settings_from(CropSettings, document.get("crop") or {})
-    read_calibration(folder / "calibration.json", document)
+    calibration_beside(folder / "model.safetensors", document)
     size = document["image_size"]
     assert 8 <= size <= 4096
     assert all(name.isprintable() and "/" not in name for name in document["classes"])
     if size <= 64:
         logits = predict_logits(network, np.zeros((1, size, size), np.uint8), "cpu")
-        if not np.isfinite(logits).all():
-            raise BrainmriError("The model gives logits that are no finite numbers: its training diverged.")
+        refuse_infinite(logits, "The model")
     return "used"
 
 

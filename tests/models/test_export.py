@@ -215,7 +215,7 @@ def test_predictions_of_another_model_are_refused(tmp_path, split):
         ({"manifest": "other"}, "another manifest"),
         ({"manifest": "none"}, "does not exist"),
         ({"packed": "larger"}, "17 pixels"),
-        ({"packed": "fewer"}, "different runs"),
+        ({"packed": "fewer"}, "packed images do not belong together"),
         ({"predictions": "none"}, "does not exist"),
     ],
 )

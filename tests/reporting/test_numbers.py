@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainmri.reporting.numbers import (
-    duration,
     flattened,
     in_points,
     mean_over_seeds,
@@ -54,13 +53,6 @@ def test_seeds_are_averaged_and_their_spread_is_no_part_of_the_interval():
 
 def test_no_seed_gives_no_value():
     assert mean_over_seeds([])["value"] is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(4.25, "4.2 s"), (190, "3 min 10 s"), (7500, "2 h 05 min"), (None, "–")]
-)
-def test_durations_are_said_as_people_say_them(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_differences_keep_their_sign():

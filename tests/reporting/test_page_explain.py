@@ -69,7 +69,7 @@ def test_a_table_of_other_images_is_refused(explained, tmp_path):
     run = explained.runs()[0]
     table = read_parquet(run.folder / "explain" / "explain.parquet")
     write_parquet(table.assign(row=10**6), tmp_path / "explain.parquet", config={}, schema=SCHEMA)
-    with pytest.raises(BrainmriError, match="beyond those of"):
+    with pytest.raises(BrainmriError, match="do not belong together"):
         draw(explained, run, tmp_path / "explain.parquet", tmp_path / "panel.png")
 
 

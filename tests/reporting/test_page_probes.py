@@ -104,7 +104,7 @@ def test_the_figure_shows_an_image_of_each_class_that_got_another_label(study):
 def test_images_of_another_data_set_are_refused(study, tmp_path):
     np.save(tmp_path / "few.npy", np.zeros((2, 64, 64), np.uint8))
     folder = study.split_folder("phantom", "grouped")
-    with pytest.raises(BrainmriError, match="run `probes` again"):
+    with pytest.raises(BrainmriError, match="run probes again"):
         draw_probes(
             *("phantom", "grouped", study.probes_folder("phantom", "grouped") / "probes.parquet"),
             *(folder / "manifest.parquet", tmp_path / "few.npy", tmp_path / "probes.png"),

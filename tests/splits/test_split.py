@@ -214,6 +214,17 @@ def test_the_summary_wishes_shares_only_of_what_is_drawn(manifest_of, tmp_path, 
     assert told["largest_deviation"] < 0.01
 
 
+def test_a_class_of_the_sources_test_part_alone_has_images_and_no_share(manifest_of, tmp_path):
+    rows = inventory_rows()
+    for row in rows:
+        row["source_split"] = "test" if row["label"] == "pituitary" else row["source_split"]
+    manifest_of(rows, SplitSettings("published", val=0.25))
+    told = read_json(tmp_path / "split.json")
+    assert told["parts"]["test"]["classes"]["pituitary"]["images"] == 32
+    assert told["parts"]["train"]["classes"]["pituitary"] == {"images": 0, "groups": 0, "share": None}
+    assert told["largest_deviation"] < 0.1
+
+
 def test_same_seed_same_file_to_the_byte(manifest_of, tmp_path):
     rows = inventory_rows()
     manifest_of(rows, SplitSettings("grouped", seed=3))

@@ -38,7 +38,7 @@ Path(sys.argv[1]).with_suffix(".left").touch()
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
     """Wait for tenths of a second where the cluster waits for half a minute."""
-    monkeypatch.setattr(beat, "SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr(beat, "WATCHED_SECONDS", 1.0)
     monkeypatch.setattr(lock, "PATIENCE_SECONDS", 0.3)
     for name in (*processes.JOB_NUMBERS, "JOB_ID", "SGE_ROOT"):
         monkeypatch.delenv(name, raising=False)

@@ -119,7 +119,7 @@ def test_a_process_is_an_orphan_once_an_ancestor_is_gone():
 def test_a_lock_that_cannot_be_made_is_a_sentence(tmp_path):
     (tmp_path / "file").touch()
     with (
-        pytest.raises(BrainmriError, match="Cannot lock"),
+        pytest.raises(BrainmriError, match="Cannot write"),
         locked(tmp_path / "file" / "one.pt", Path("model")),
     ):
         pass

@@ -328,10 +328,10 @@ def test_only_the_very_same_training_is_resumed(run, tmp_path, capsys):
         run.model.head.weight.zero_()
     run.epoch = 0
 
-    assert not Checkpoint(path, "another mark", [History()]).resume(run)
-    assert run.epoch == 0
+    assert Checkpoint(path, "another mark", [History()]).found() is None
     fresh = History()
-    assert Checkpoint(path, "mark", [fresh]).resume(run)
+    kept = Checkpoint(path, "mark", [fresh])
+    kept.take_up(run, kept.found())
     assert run.epoch == 2
     assert torch.equal(run.model.head.weight, weight)
     assert fresh.rows == [{"val_loss": 0.5}]
@@ -381,10 +381,10 @@ def test_a_state_that_cannot_be_written_meanwhile_ends_the_training(run, tmp_pat
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 half a file"])
-def test_a_broken_checkpoint_starts_anew(run, tmp_path, capsys, content):
+def test_a_broken_checkpoint_starts_anew(tmp_path, capsys, content):
     path = tmp_path / "one.pt"
     path.write_bytes(content)
-    assert not Checkpoint(path, "mark", []).resume(run)
+    assert Checkpoint(path, "mark", []).found() is None
     assert "starting anew" in capsys.readouterr().err
 
 
@@ -398,9 +398,9 @@ class Trap:
         return Path.touch, (self.path,)
 
 
-def test_a_pickle_in_the_place_of_a_checkpoint_is_not_run(run, tmp_path, capsys):
+def test_a_pickle_in_the_place_of_a_checkpoint_is_not_run(tmp_path, capsys):
     torch.save({"fingerprint": "mark", "epoch": Trap(tmp_path / "sprung")}, tmp_path / "one.pt")
-    assert not Checkpoint(tmp_path / "one.pt", "mark", []).resume(run)
+    assert Checkpoint(tmp_path / "one.pt", "mark", []).found() is None
     assert "starting anew" in capsys.readouterr().err
     assert not (tmp_path / "sprung").exists()
 

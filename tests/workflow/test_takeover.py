@@ -13,7 +13,8 @@ import pytest
 
 from brainmri.artefacts import written_atomically
 from brainmri.processes import identity, place, start_time
-from brainmri.standing import RUNS, SILENCE_SECONDS, runs_at_work
+from brainmri.signs import SECONDS_UNTIL_SILENT
+from brainmri.standing import RUNS, runs_at_work
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow"))
@@ -106,7 +107,7 @@ def sign(snakemake: Path, **changes) -> Path:
 
 def silent(file: Path) -> None:
     """Make a file one that nobody has touched for long enough."""
-    past = time.time() - SILENCE_SECONDS - 1
+    past = time.time() - SECONDS_UNTIL_SILENT - 1
     os.utime(file, (past, past))
 
 
@@ -137,7 +138,7 @@ def test_a_run_that_lives_on_another_machine_is_waited_for(folders):
 
 
 def test_a_run_gives_signs_of_life_until_it_ends(folders):
-    often = "import takeover; takeover.SECONDS_BETWEEN_SIGNS = 0.05"
+    often = "import takeover; from brainmri import signs; signs.SECONDS_BETWEEN_SIGNS = 0.05"
     code = ALIVE.replace("from takeover", f"{often}\nfrom takeover")
     # As Snakemake does, it takes relative paths, and is elsewhere when it ends.
     code = code.replace("time.sleep(60)", "input(); import os; os.chdir('/')")
@@ -149,7 +150,7 @@ def test_a_run_gives_signs_of_life_until_it_ends(folders):
         assert told["pid"] == other.pid and told["place"] == place()
         silent(file)
         until = time.monotonic() + 20
-        while time.time() - file.stat().st_mtime > SILENCE_SECONDS:
+        while time.time() - file.stat().st_mtime > SECONDS_UNTIL_SILENT:
             assert time.monotonic() < until
             time.sleep(0.05)
         other.communicate("\n")

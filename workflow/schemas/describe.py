@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from brainmri.artefacts import written_atomically
+from brainmri.artefacts import write_text
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "config" / "README.md"
@@ -79,8 +79,7 @@ def main() -> int:
     after = head + BEGIN + table() + END + rest.split(END)[1]
     if "--check" in sys.argv:
         return int(before != after)
-    with written_atomically(README) as temporary:
-        temporary.write_text(after, encoding="utf-8")
+    write_text(after, README)
     return 0
 
 

@@ -20,7 +20,7 @@ from dvc.repo import Repo
 from dvc.stage import Stage
 from stages import CONFIG
 
-from brainmri.artefacts import digest_of, file_digest, written_atomically
+from brainmri.artefacts import digest_of, file_digest, write_text
 from brainmri.errors import BrainmriError
 from brainmri.jobs import jobs_of
 from brainmri.status import configured
@@ -65,8 +65,7 @@ def write_plan() -> None:
             "commands": digest_of(sorted(commands[name])) if name in commands else locked.get("commands"),
             "other_file": others.get(name, locked.get("other_file")),
         }
-    with written_atomically(path) as temporary:
-        temporary.write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
+    write_text(json.dumps(plan, indent=2) + "\n", path)
 
 
 def commands_of_stages(study: Study, stages: list[Stage]) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import jinja2
 import yaml
 
-from brainmri.artefacts import written_atomically
+from brainmri.artefacts import write_text
 from brainmri.code import PACKAGE, code_of
 from brainmri.jobs import AUDIT_SIZE, data_jobs
 from brainmri.splits.folds import fold_names
@@ -93,8 +93,7 @@ def code_paths(*modules: str) -> list[str]:
 
 def write_stages() -> None:
     """Write dvc.yaml anew."""
-    with written_atomically(STAGES) as temporary:
-        temporary.write_text(stages_text(), encoding="utf-8")
+    write_text(stages_text(), STAGES)
 
 
 if __name__ == "__main__":

@@ -27,11 +27,7 @@ def group_ids(image_ids: pd.Series, links: list[tuple[np.ndarray, np.ndarray]]) 
         depend on the order of the rows.
     """
     count = len(image_ids)
-    a, b = (
-        (np.concatenate([np.empty(0, int), *side]) for side in zip(*links, strict=True))
-        if links
-        else ([], [])
-    )
+    a, b = (np.concatenate([np.empty(0, int), *(link[side] for link in links)]) for side in (0, 1))
     graph = coo_array((np.ones(len(a), bool), (a, b)), shape=(count, count))
     _, component = connected_components(graph, directed=False)
     return image_ids.groupby(component).transform("min").to_numpy()

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from brainmri.errors import BrainmriError
+from brainmri.errors import unwritable
 from brainmri.sources.parallel import in_parallel
 
 # Pixels a side in which features are sought; SIFT doubles the image itself.
@@ -48,10 +48,8 @@ class Keypoints:
             # Room is taken at once: a write to mapped memory that finds none would end the process.
             os.posix_fallocate(self._file.fileno(), 0, shape[0] * shape[1] * kind.itemsize)
         except OSError as error:
-            raise BrainmriError(
-                f"Cannot keep the features of {count} images in {folder or tempfile.gettempdir()}: "
-                f"{error.strerror or error}. Free space or mend permissions, then run again."
-            ) from error
+            what = f"the features of {count} images in {folder or tempfile.gettempdir()}"
+            raise unwritable(what, error) from error
         self._stored = np.memmap(self._file, kind, "r+", shape=shape)
         self._found = np.zeros(count, np.int32)
 

@@ -29,7 +29,7 @@ from brainmri.evaluation.differences import group_counts, resampled_together
 from brainmri.evaluation.evaluate import METHOD, overall_entries
 from brainmri.evaluation.metrics import OVERALL_METRICS, confusion_counts
 from brainmri.evaluation.predictions import Predictions
-from brainmri.images.store import open_images
+from brainmri.images.store import checked_rows, open_images
 from brainmri.intervals import LEVEL
 
 THUMBNAIL = 32
@@ -88,10 +88,7 @@ def baselines(
     check_resamples(resamples)
     rows = described_rows(manifest, inventory)
     packed = open_images(images)
-    if not rows["row"].between(0, len(packed) - 1).all():
-        raise BrainmriError(
-            f"{manifest} names rows beyond the {len(packed)} images of {images}. Run crop again."
-        )
+    checked_rows(rows["row"], len(packed), manifest, "crop and split")
     train, test = (rows[rows["part"] == part] for part in ("train", "test"))
     if train.empty or test.empty:
         raise BrainmriError(f"{manifest} has no training image or no test image: there is nothing to judge.")

@@ -16,6 +16,7 @@ from brainmri.evaluation.lesions import packed_lesions
 from brainmri.evaluation.model_inputs import calibration_of, images_for
 from brainmri.evaluation.saliency_checks import head_mask
 from brainmri.images.box import CropSettings
+from brainmri.images.store import checked_rows
 from brainmri.intervals import LEVEL
 from brainmri.mapping import settings_from
 from brainmri.models.device import resolve_device
@@ -131,12 +132,7 @@ def tested_rows(predictions: Path, manifest: Path, class_names: list[str], store
         raise BrainmriError(f"{predictions} has no test image: nothing can be explained.")
     if not set(told["label"]) | set(told["predicted"]) <= set(class_names):
         raise BrainmriError(f"{predictions} has a class that is not the model's. Run predict_split again.")
-    if not told["row"].between(0, stored - 1).all():
-        raise BrainmriError(
-            f"{predictions} and {manifest} do not belong together, or name images beyond the {stored} packed "
-            "ones: run crop, split and predict_split again."
-        )
-    return told.astype({"row": np.int64})
+    return told.assign(row=checked_rows(told["row"], stored, predictions, "crop, split and predict_split"))
 
 
 def check_predictions(

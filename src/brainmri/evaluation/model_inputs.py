@@ -1,5 +1,6 @@
 """What a trained model is asked with: its calibration, and images of its size, each checked to be its own."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,25 @@ from brainmri.artefacts import existing, file_digest, read_json
 from brainmri.errors import BrainmriError
 from brainmri.images.store import open_images
 from brainmri.mapping import is_number
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What ``calibration.json`` says of a model.
+
+    Parameters
+    ----------
+    temperature
+        By which logits are divided.
+    referral
+        A case under this confidence is referred; infinite where every case is; None where unknown.
+    note
+        A sentence for the user: what was used, or why nothing was.
+    """
+
+    temperature: float
+    referral: float | None
+    note: str
 
 
 def read_calibration(path: Path) -> dict:
@@ -38,6 +58,36 @@ def calibration_of(path: Path, weights_sha256: str | None) -> dict:
     if fitted.get("weights_sha256") not in (None, weights_sha256):
         raise BrainmriError(f"{path} belongs to another model, of other weights: run predict_split again.")
     return fitted
+
+
+def calibration_beside(weights: Path, document: dict) -> Calibration:
+    """Return the calibration that lies beside a model, where there is one, and it is of this model.
+
+    Parameters
+    ----------
+    weights
+        The model's weights; ``calibration.json`` is looked for in their folder.
+    document
+        Its ``model.json``.
+
+    Raises
+    ------
+    BrainmriError
+        If `read_calibration` refuses what lies there.
+    """
+    path = weights.with_name("calibration.json")
+    nothing = "Confidences are not calibrated, and no case is marked for referral"
+    if not path.is_file():
+        return Calibration(1.0, None, f"{nothing}: there is no {path}.")
+    fitted = read_calibration(path)
+    if fitted.get("weights_sha256") != document.get("weights_sha256"):
+        return Calibration(1.0, None, f"{nothing}: {path} belongs to another model.")
+    temperature, referral = fitted["temperature"], fitted.get("referral_confidence")
+    note = "every case is referred, because no confidence was high enough on validation"
+    if referral is not None:
+        note = f"a case under {referral:.1%} is referred"
+    note = f"Calibrated by {path}: temperature {temperature:.3g}; {note}."
+    return Calibration(float(temperature), np.inf if referral is None else float(referral), note)
 
 
 def check_manifest(manifest: Path, document: dict, model: Path) -> None:

@@ -20,9 +20,9 @@ from brainmri.artefacts import digest_of, file_digest, read_parquet, table_metad
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.model_inputs import calibration_of, check_manifest, images_for
 from brainmri.evaluation.outside import LEARNT, OTHER_CLASS, SHARED, outside_schema
-from brainmri.evaluation.predict_split import logits_of, refuse_infinite
+from brainmri.evaluation.predict_split import logits_of
 from brainmri.evaluation.predictions import read_predictions
-from brainmri.evaluation.probabilities import softmax
+from brainmri.evaluation.probabilities import judgements, refuse_infinite
 from brainmri.evaluation.relatives import pairs_between, relatives
 from brainmri.images.box import CropSettings
 from brainmri.mapping import settings_from
@@ -231,13 +231,9 @@ def judged(
     temperature
         Its own.
     """
-    chosen = logits[:, [class_names.index(name) for name in classes]].astype(np.float64)
+    chosen = logits[:, [class_names.index(name) for name in classes]]
     tested = files["reason"].isna()
     told = pd.DataFrame(logits, columns=[f"logit_{name}" for name in class_names], index=files.index[tested])
-    told["predicted"], told["confidence"] = None, np.nan
-    if len(chosen):
-        probabilities = softmax(chosen / temperature)
-        told["predicted"] = np.array(classes, dtype=object)[chosen.argmax(axis=1)]
-        told["confidence"] = probabilities.max(axis=1)
-        told[[f"prob_{name}" for name in classes]] = probabilities
-    return files.join(told)
+    nothing = {"predicted": None, "confidence": np.nan}
+    said = judgements(chosen, classes, temperature) if len(chosen) else nothing
+    return files.join(told.assign(**said))

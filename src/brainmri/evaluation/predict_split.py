@@ -11,7 +11,8 @@ from brainmri.errors import BrainmriError
 from brainmri.evaluation.calibration import check_wished_error, fit_referral, fit_temperature
 from brainmri.evaluation.model_inputs import check_manifest, images_for
 from brainmri.evaluation.predictions import PARTS, predictions_schema
-from brainmri.evaluation.probabilities import softmax
+from brainmri.evaluation.probabilities import judgements, refuse_infinite, softmax
+from brainmri.images.store import checked_rows
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model, predict_logits
 from brainmri.progress import progress
@@ -67,7 +68,7 @@ def predict_split(
     check_manifest(manifest, document, model)
     packed = images_for(model, document, images)
     rows = judged_rows(manifest, class_names, len(packed))
-    logits = logits_of(network, packed, rows["row"].to_numpy(dtype=np.int64), place)
+    logits = logits_of(network, packed, rows["row"].to_numpy(), place)
     refuse_infinite(logits, model)
     fitted = fitted_calibration(rows, logits, class_names, wished_error)
     write_parquet(
@@ -103,11 +104,7 @@ def judged_rows(manifest: Path, class_names: list[str], stored: int) -> pd.DataF
             f"{manifest} has the label '{min(map(str, unknown))}', and the model knows "
             f"{', '.join(class_names)}. Run train again."
         )
-    if not rows["row"].between(0, stored - 1).all():
-        raise BrainmriError(
-            f"{manifest} names rows beyond the {stored} packed images. Run crop and split again."
-        )
-    return rows
+    return rows.assign(row=checked_rows(rows["row"], stored, manifest, "crop and split"))
 
 
 def logits_of(network, packed: np.ndarray, rows: np.ndarray, place) -> np.ndarray:
@@ -119,12 +116,6 @@ def logits_of(network, packed: np.ndarray, rows: np.ndarray, place) -> np.ndarra
             batches.append(predict_logits(network, packed[chosen], place, BATCH))
             bar.update(len(chosen))
     return np.concatenate(batches)
-
-
-def refuse_infinite(logits: np.ndarray, model: Path) -> None:
-    """Raise a BrainmriError where a model's logits are not all finite: nothing can be made of them."""
-    if not np.isfinite(logits).all():
-        raise BrainmriError(f"{model} gives logits that are no finite numbers: its training diverged.")
 
 
 def fitted_calibration(
@@ -151,13 +142,8 @@ def predictions_table(
     rows: pd.DataFrame, logits: np.ndarray, class_names: list[str], temperature: float
 ) -> pd.DataFrame:
     """Return the rows of ``predictions.parquet``."""
-    probabilities = softmax(logits.astype(np.float64) / temperature)
-    return pd.DataFrame(
-        {
-            **{name: rows[name] for name in ("image_id", "split", "group_id", "label")},
-            "predicted": np.array(class_names)[logits.argmax(axis=1)],
-            "confidence": probabilities.max(axis=1),
-            **{f"logit_{name}": logits[:, index] for index, name in enumerate(class_names)},
-            **{f"prob_{name}": probabilities[:, index] for index, name in enumerate(class_names)},
-        }
+    told = rows[["image_id", "split", "group_id", "label"]].assign(
+        **{f"logit_{name}": logits[:, index] for index, name in enumerate(class_names)},
+        **judgements(logits, class_names, temperature),
     )
+    return told[predictions_schema(class_names).names]

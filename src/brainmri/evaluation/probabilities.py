@@ -1,6 +1,11 @@
 """From logits to probabilities, and the proper scores of single images."""
 
+from pathlib import Path
+
 import numpy as np
+from scipy import special
+
+from brainmri.errors import BrainmriError
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -10,9 +15,48 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Return the logarithms (float64) of the probabilities over the last axis of `logits`."""
-    logits = np.asarray(logits, dtype=np.float64)
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return special.log_softmax(np.asarray(logits, dtype=np.float64), axis=-1)
+
+
+def refuse_infinite(logits: np.ndarray, source: Path | str, remark: str = "its training diverged") -> None:
+    """Raise a BrainmriError where logits are not all finite: nothing can be made of them.
+
+    Parameters
+    ----------
+    logits : float array
+        Of any shape.
+    source
+        What gives them, for the message.
+    remark
+        What follows from it.
+    """
+    if not np.isfinite(logits).all():
+        raise BrainmriError(f"{source} gives logits that are no finite numbers: {remark}.")
+
+
+def judgements(logits: np.ndarray, class_names: list[str], temperature: float) -> dict[str, np.ndarray]:
+    """Return what a model says of N images, as the columns of a table.
+
+    Parameters
+    ----------
+    logits : (N, C) float array
+        As the model gives them, not calibrated.
+    class_names
+        The C classes.
+    temperature
+        By which they are divided.
+
+    Returns
+    -------
+    dict of array
+        `predicted`, `confidence` and the calibrated probabilities, `prob_` and each class.
+    """
+    probabilities = softmax(logits.astype(np.float64) / temperature)
+    return {
+        "predicted": np.array(class_names)[logits.argmax(axis=1)],
+        "confidence": probabilities.max(axis=1),
+        **{f"prob_{name}": probabilities[:, index] for index, name in enumerate(class_names)},
+    }
 
 
 def log_losses(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:

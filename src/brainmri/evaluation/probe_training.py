@@ -18,12 +18,13 @@ from brainmri.artefacts import (
     write_parquet,
 )
 from brainmri.code import code_of
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, unwritable
 from brainmri.evaluation.entries import number
 from brainmri.evaluation.predict_split import logits_of
+from brainmri.evaluation.probabilities import refuse_infinite
 from brainmri.images.box import CropSettings
 from brainmri.images.probed import PROBES, SHUFFLED, kept_pixels, write_blanked
-from brainmri.images.store import open_images
+from brainmri.images.store import checked_rows, open_images
 from brainmri.models.build import weights_digest
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model
@@ -82,10 +83,7 @@ def work_folder(order: ProbeTraining, work_dir: Path, output: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / mark).touch()
     except OSError as error:
-        raise BrainmriError(
-            f"Cannot work in {folder}: {error.strerror or error}. Free space or mend permissions, then run "
-            "again."
-        ) from error
+        raise unwritable(folder, error) from error
     return folder
 
 
@@ -120,11 +118,7 @@ def trained_probes(
     if not (listed["split"] == "test").any():
         raise BrainmriError(f"{order.manifest} has no test image: nothing can be said of a probe.")
     used = listed.loc[listed["split"] != "excluded", "row"]
-    if used.isna().any() or not used.between(0, len(packed) - 1).all():
-        raise BrainmriError(
-            f"{order.manifest} names rows beyond the {len(packed)} images of {order.images}. Run crop and "
-            "split again."
-        )
+    checked_rows(used, len(packed), order.manifest, "crop and split")
     tables, facts, omitted = [], {}, {}
     for probe in PROBES:
         table, document = folder / f"{probe}.parquet", folder / f"{probe}.json"
@@ -195,9 +189,6 @@ def named(rows: np.ndarray, packed: np.ndarray, order: ProbeTraining, place: Pat
     """Return the classes that the probe trained in a folder names for some rows of the packed images."""
     network, document = load_model(place / "model.safetensors", place / "model.json")
     logits = logits_of(network, packed, rows, resolve_device(order.device, order.threads))
-    if not np.isfinite(logits).all():
-        raise BrainmriError(
-            f"The probe '{place.name}' gives logits that are no finite numbers: its training diverged. Lower "
-            "the learning rate, or give the probes another model."
-        )
+    remark = "its training diverged. Lower the learning rate, or give the probes another model"
+    refuse_infinite(logits, f"The probe '{place.name}'", remark)
     return np.array(document["classes"])[logits.argmax(axis=1)]

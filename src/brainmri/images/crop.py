@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from brainmri.artefacts import read_parquet, write_parquet, written_atomically
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, unreadable
 from brainmri.images.box import CropSettings
 from brainmri.images.decode import decode_gray
 from brainmri.images.prepare import prepare_image
@@ -111,7 +111,7 @@ def read_gray(file: str) -> np.ndarray:
         with FileIO(file) as opened:  # Without a buffer: a file of a few KB is read at once.
             data = opened.read()
     except OSError as error:
-        raise BrainmriError(f"{file} cannot be read ({error.strerror}): run the stage fetch again.") from None
+        raise unreadable(file, error) from None
     return decode_gray(data, name=file)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from brainmri.artefacts import read_parquet, write_parquet
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, unreadable
 from brainmri.images.decode import DecodeError, check_header, decode_checked, told_header
 from brainmri.images.decoder_messages import decoder_messages, lost_pixels
 from brainmri.images.header import (
@@ -197,7 +197,7 @@ def examine(raw: Path, path: str, size: int, outside: bool) -> Finding:
                 return Finding("oversized", f"the file holds {size} bytes, over {MAXIMUM_BYTES}")
             data = start + handle.read()
     except OSError as error:
-        raise BrainmriError(f"{file} cannot be read ({error.strerror}): run the stage fetch again.") from None
+        raise unreadable(file, error) from None
     finding = decode_finding(data, path)
     is_dicom = sniff(start) == "dicom"
     if finding.status != "ok" and not (promises_image or is_dicom):

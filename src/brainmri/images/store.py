@@ -42,6 +42,32 @@ def stored_rows(inventory: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"image_id": image_ids, "row": np.arange(len(image_ids), dtype=np.int64)})
 
 
+def checked_rows(rows: pd.Series, stored: int, table: Path, stages: str) -> np.ndarray:
+    """Return rows of a packed array as whole numbers (int64), where the array has each of them.
+
+    Parameters
+    ----------
+    rows
+        What a table tells; missing where it knows of none.
+    stored
+        Number of images in the array.
+    table
+        Which table, for the message.
+    stages
+        What to run again, such as ``crop and split``.
+
+    Raises
+    ------
+    BrainmriError
+        If a row is missing, or lies outside the array.
+    """
+    if rows.isna().any() or not rows.between(0, stored - 1).all():
+        raise BrainmriError(
+            f"{table} and the {stored} packed images do not belong together: run {stages} again."
+        )
+    return rows.to_numpy(np.int64)
+
+
 def open_images(path: Path) -> np.ndarray:
     """Open a packed array of images, as a whole and unchanged one.
 

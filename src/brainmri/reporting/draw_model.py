@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from brainmri.artefacts import read_json, read_parquet, write_parquet
 from brainmri.errors import BrainmriError
-from brainmri.images.store import open_images
+from brainmri.images.store import checked_rows, open_images
 from brainmri.reporting.gallery import gallery_figure
 from brainmri.reporting.gallery_table import gallery_rows, gallery_schema
 from brainmri.reporting.history import least_loss_epoch
@@ -93,11 +93,7 @@ def draw_model(
     rows = read_parquet(manifest, columns=["image_id", "row"], unique="image_id")
     table = table[table["split"] == "test"].merge(rows, on="image_id", how="left")
     packed = open_images(images)
-    if not table["row"].between(0, len(packed) - 1).all():
-        raise BrainmriError(
-            f"{predictions} and {manifest} do not belong together: run `predict_split` again."
-        )
-    table["row"] = table["row"].astype("int64")
+    table["row"] = checked_rows(table["row"], len(packed), predictions, "predict_split")
     kept = read_json(metadata).get("best_epoch") if metadata else None
     with figure_style():
         save_figure(curves_figure(title, read_parquet(history), kept), curves)

@@ -7,9 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from brainmri.artefacts import read_parquet
-from brainmri.errors import BrainmriError
 from brainmri.images.probed import PROBES, SHUFFLED, blanked, kept_pixels
-from brainmri.images.store import open_images
+from brainmri.images.store import checked_rows, open_images
 from brainmri.reporting.names import class_title
 from brainmri.reporting.style import add_title, blank_axes, figure_style, new_figure, save_figure
 
@@ -42,15 +41,13 @@ def draw_probes(dataset: str, split: str, probes: Path, manifest: Path, images: 
     said, packed = read_parquet(probes), open_images(images)
     places = read_parquet(manifest, ["image_id", "row"]).set_index("image_id")["row"]
     shown = shown_images(said)
-    rows = places.reindex(shown["image_id"])
-    if rows.isna().any() or not rows.between(0, len(packed) - 1).all():
-        raise BrainmriError(f"{probes} names images that {manifest} or {images} lack: run `probes` again.")
+    rows = checked_rows(places.reindex(shown["image_id"]), len(packed), probes, "probes")
     with figure_style():
         figure = probes_figure(
             f"{dataset}, split {split}\nwhat each probe saw of the same test images",
             [probe for probe in PROBES if (said["probe"] == probe).any()],
             shown,
-            packed[rows.to_numpy(int)],
+            packed[rows],
         )
         save_figure(figure, output)
 

@@ -11,8 +11,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 from PIL import Image
 
-from brainmri.artefacts import file_digest
-from brainmri.errors import BrainmriError
+from brainmri.artefacts import existing, file_digest
 from brainmri.reporting.figure_size import image_size
 
 
@@ -41,9 +40,7 @@ class Artefacts:
         """
         path = Path(path)
         if path not in self.shown:
-            if not path.is_file():
-                raise BrainmriError(f"{path} does not exist: run the stage that makes it first.")
-            href = Path(os.path.relpath(path, self.folder)).as_posix()
+            href = Path(os.path.relpath(existing(path), self.folder)).as_posix()
             self.shown[path] = {"href": quote(href), "name": path.as_posix(), "digest": file_digest(path)}
         return self.shown[path]
 

@@ -1,21 +1,20 @@
 """Whether artefacts are what brainmri wrote and were made from one another, by the digests they hold."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from brainmri.artefacts import (
     CONTENT_KEY,
     SOURCES_KEY,
     TABLE_SOURCES_KEY,
+    any_table_bytes,
     digest_of,
     file_digest,
+    metadata_in,
     read_whole_json,
+    sources_in,
 )
 from brainmri.errors import BrainmriError
 from brainmri.seals import seal_of
@@ -80,24 +79,16 @@ def facts_of_document(path: Path) -> tuple[str | None, str | None, list]:
 
 def facts_of_table(path: Path) -> tuple[str | None, str | None, list]:
     """Return the digest that a table holds of its content, the one it has, and those of its sources."""
-    try:
-        data = path.read_bytes()
-        kept, found = seal_of(data)
-        if kept != found:
-            return kept, found, []  # what it says of its sources may be changed as well
-        metadata = pq.read_metadata(pa.BufferReader(data)).metadata or {}
-        sources = json.loads(metadata.get(TABLE_SOURCES_KEY, b"[]"))
-    except FileNotFoundError:
-        raise BrainmriError(f"{path} does not exist: run the stage that makes it first.") from None
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise BrainmriError(
-            f"{path} is no readable Parquet table ({error}): delete it and run again."
-        ) from error
+    data = any_table_bytes(path)
+    kept, found = seal_of(data)
+    if kept != found:
+        return kept, found, []  # what it says of its sources may be changed as well
+    metadata = metadata_in(data, path)
     if kept is None:
         # Another program keeps some of what brainmri writes, or nothing; an earlier version knew no sources.
         is_old = b"brainmri.version" in metadata and TABLE_SOURCES_KEY not in metadata
         return None if is_old else "", None, []
-    return kept, found, sources
+    return kept, found, sources_in(metadata, path)
 
 
 @dataclass

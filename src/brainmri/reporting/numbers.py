@@ -2,6 +2,7 @@
 
 from statistics import fmean, stdev
 
+from brainmri.durations import UNKNOWN
 from brainmri.mapping import is_number
 
 # Metrics that are shares and are printed in percent; the others keep their own scale.
@@ -31,7 +32,6 @@ OTHERS = {
 }
 # The less, the better: no bar, which would look the better the longer it is.
 LOSSES = ("log_loss", "brier", "ece", "aurc")
-UNKNOWN = "–"
 # A difference is called sure where its p-value lies under this.
 SIGNIFICANT = 0.05
 
@@ -150,16 +150,6 @@ def seed_spread(name: str, entries: list[dict | None]) -> str:
     scale, digits = (100, 1) if name in SHARES else (1, 3)
     span = f"{scale * min(values):.{digits}f}–{scale * max(values):.{digits}f}"
     return f"{len(values)} seeds: {span}, SD {scale * stdev(values):.{digits}f}"
-
-
-def duration(seconds: float | None) -> str:
-    """Return a duration as people say it: ``4.2 s``, ``3 min 10 s``, ``2 h 05 min``."""
-    if not is_number(seconds):
-        return UNKNOWN
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def flattened(document: dict, prefix: str = "") -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from brainmri.artefacts import read_json, written_atomically
+from brainmri.artefacts import read_json, write_text
 from brainmri.reporting.cards import CARDS_FOLDER, CHECKLISTS, card_names
 from brainmri.reporting.checklist import checklist
 from brainmri.reporting.checklist_answers import study_answers
@@ -94,5 +94,4 @@ def write_cards(cards: dict, folder: Path) -> None:
     texts = {card["file"]: card_markdown(card) for card in (*cards["model_cards"], *cards["datasheets"])}
     texts |= {entry["file"]: checklist_markdown(entry) for entry in cards["checklists"]}
     for name, text in texts.items():
-        with written_atomically(folder / CARDS_FOLDER / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(text, folder / CARDS_FOLDER / name)

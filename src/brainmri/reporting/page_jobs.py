@@ -2,9 +2,9 @@
 
 from brainmri.artefacts import read_json
 from brainmri.attempts import Attempt, attempts_of
+from brainmri.durations import UNKNOWN, duration
 from brainmri.jobs import Job, jobs_of
 from brainmri.mapping import is_number
-from brainmri.reporting.numbers import UNKNOWN, duration
 from brainmri.study import Study
 
 LEFT_OUT = ("report", "plot_data")

@@ -1,6 +1,7 @@
 """What the page says of trained models, as plain dictionaries."""
 
 from brainmri.artefacts import read_json, read_parquet
+from brainmri.durations import duration
 from brainmri.mapping import is_number
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.history import least_loss_epoch
@@ -8,7 +9,6 @@ from brainmri.reporting.names import class_title, run_title
 from brainmri.reporting.numbers import (
     UNKNOWN,
     decimal,
-    duration,
     flattened,
     measured,
     metric_title,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from brainmri.artefacts import written_atomically
+from brainmri.artefacts import write_text
 from brainmri.reporting.integrity import SEALED, Integrity, refuse
 from brainmri.reporting.page import page_context, rendered
 from brainmri.reporting.page_cards import cards_context, write_cards
@@ -37,5 +37,4 @@ def report(study: Study, output: Path) -> None:
     cards = cards_context(study, context)
     page = rendered(context | {"cards": cards})
     write_cards(cards, output.parent)
-    with written_atomically(output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(page, output)

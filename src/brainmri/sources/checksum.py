@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 
 from brainmri.artefacts import read_json, size_and_digest, write_parquet
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, unreadable
 from brainmri.sources.files import list_files
 from brainmri.sources.files_digest import digest_of_files
 from brainmri.sources.lock import Lock, compare_with_lock, write_lock_file
@@ -99,7 +99,7 @@ def row_of(raw: Path, path: str) -> tuple[str, int, str]:
     try:
         return path, *size_and_digest(file)
     except OSError as error:
-        raise BrainmriError(f"{file} cannot be read ({error.strerror}): run the stage fetch again.") from None
+        raise unreadable(file, error) from None
 
 
 def lock_of(found: dict[str, str], fetched: dict, lock_archive: bool) -> Lock:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, unreadable
 from brainmri.progress import progress
 from brainmri.sources.files import is_writable_name
 
@@ -141,7 +141,7 @@ def extract(archive: Path, folder: Path, limits: ExtractionLimits = ExtractionLi
         with archive.open("rb") as handle:
             start = handle.read(8)
     except OSError as error:
-        raise BrainmriError(f"{archive} cannot be read ({error.strerror}): give an archive's path.") from None
+        raise unreadable(archive, error, "give an archive's path") from None
     meter = Meter(archive, limits)
     try:
         # A zip's directory is at its end, so a tar that ends like a zip could pass for one.

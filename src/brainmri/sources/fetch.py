@@ -11,7 +11,7 @@ from pathlib import Path
 
 from brainmri import __version__
 from brainmri.artefacts import file_digest, write_json
-from brainmri.errors import BrainmriError, nearest
+from brainmri.errors import BrainmriError, nearest, unreadable, unwritable
 from brainmri.processes import host, is_running
 from brainmri.progress import progress
 from brainmri.sources.extraction import extract
@@ -179,7 +179,7 @@ def unpack(archive: Path, files: Path) -> Provenance:
     try:
         digest = file_digest(archive)
     except OSError as error:
-        raise BrainmriError(f"{archive} cannot be read ({error.strerror}): mend its permissions.") from None
+        raise unreadable(archive, error, "mend its permissions") from None
     extract(archive, files)
     described = {"name": archive.name, "sha256": digest, "bytes": archive.stat().st_size}
     return Provenance(source=str(archive), archive=described)
@@ -237,15 +237,11 @@ def staging_folder(raw: Path) -> Iterator[Path]:
         staging = raw.parent / f".{raw.name}.{this_host}.{os.getpid()}.fetch"
         staging.mkdir()
     except OSError as error:
-        raise BrainmriError(
-            f"Cannot write in {raw.parent}: {error.strerror}. Free space or mend permissions, then run again."
-        ) from None
+        raise unwritable(raw.parent, error) from None
     try:
         yield staging
     except OSError as error:
-        raise BrainmriError(
-            f"Cannot write {raw}: {error.strerror or error}. Free space or mend permissions, then run again."
-        ) from error
+        raise unwritable(raw, error) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

@@ -4,7 +4,7 @@ import os
 import unicodedata
 from pathlib import Path
 
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, unreadable
 
 
 def list_files(folder: Path) -> list[str]:
@@ -22,7 +22,7 @@ def list_files(folder: Path) -> list[str]:
         raise BrainmriError(f"{folder} is no folder: run the stage fetch first.")
 
     def refuse(error: OSError):
-        raise BrainmriError(f"{error.filename} cannot be read ({error.strerror}): mend its permissions.")
+        raise unreadable(error.filename, error, "mend its permissions")
 
     found = []
     for parent, _, names in os.walk(folder, onerror=refuse):

@@ -6,7 +6,7 @@ from brainmri.artefacts import digest_of, file_digest
 from brainmri.sources.parallel import in_parallel
 
 
-def digest_of_folder(dataset: str, folder: Path, paths: list[str], workers: int = 0) -> str:
+def digest_of_folder(dataset: str, folder: Path, paths: list[str]) -> str:
     """Return the SHA-256 over the sorted paths of files and the SHA-256 of each.
 
     Parameters
@@ -17,14 +17,12 @@ def digest_of_folder(dataset: str, folder: Path, paths: list[str], workers: int 
         Where the files lie.
     paths
         Their paths below it.
-    workers
-        Threads; 0 for all cores.
     """
 
     def digests_of(chunk: list[str]) -> list[str]:
         return [file_digest(folder / path) for path in chunk]
 
-    digests = in_parallel(digests_of, paths, workers=workers, description=f"digest {dataset}", unit="file")
+    digests = in_parallel(digests_of, paths, workers=0, description=f"digest {dataset}", unit="file")
     return digest_of_files(dict(zip(paths, digests, strict=True)))
 
 

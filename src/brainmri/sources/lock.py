@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainmri.artefacts import written_atomically
+from brainmri.artefacts import write_text
 from brainmri.errors import BrainmriError
 
 LOCK_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
@@ -57,8 +57,7 @@ def write_lock_file(lock: Lock, path: Path) -> None:
     head = f"# source: {lock.source}\n" if lock.source else ""
     head += f"# archive-sha256: {lock.archive}\n" if lock.archive else ""
     lines = (f"{digest}  {name}\n" for name, digest in sorted(lock.files.items()))
-    with written_atomically(path) as temporary:
-        temporary.write_text(head + "".join(lines), encoding="utf-8")
+    write_text(head + "".join(lines), path)
 
 
 def read_lock(path: Path) -> Lock:

@@ -13,7 +13,7 @@ from typing import Literal
 
 import cv2
 
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, unwritable
 from brainmri.progress import progress
 from brainmri.sources.synthetic.files import PatientTask, write_patient
 from brainmri.sources.synthetic.plan import plan_files
@@ -113,16 +113,9 @@ def phantom(
         temporary.chmod(0o755)
         temporary.replace(output)
     except OSError as error:
-        raise unwritable(str(output), error) from error
+        raise unwritable(output, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def unwritable(place: str, error: OSError) -> BrainmriError:
-    """Return the error that says where nothing can be written, and what to do."""
-    return BrainmriError(
-        f"Cannot write {place}: {error.strerror or error}. Free space or mend permissions, then run again."
-    )
 
 
 def _write_all(root: Path, settings: PhantomSettings, workers: int) -> list[dict]:

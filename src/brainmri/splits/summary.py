@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from brainmri.splits.assignment import share_deviation
 from brainmri.splits.settings import SplitSettings
 
 PARTS = ("train", "val", "test")
@@ -26,9 +27,6 @@ def split_summary(manifest: pd.DataFrame, settings: SplitSettings) -> dict:
     wished = settings.wished_shares()
     drawn = used[used["split"].isin(list(wished))]
     parts = {part: part_summary(used, drawn, part, wished.get(part)) for part in PARTS}
-    deviations = [
-        abs(entry["share"] - wished[part]) for part in wished for entry in parts[part]["classes"].values()
-    ]
     reasons = manifest.loc[manifest["split"] == "excluded", "reason"].value_counts()
     return {
         "protocol": settings.protocol,
@@ -40,7 +38,7 @@ def split_summary(manifest: pd.DataFrame, settings: SplitSettings) -> dict:
         "images": len(used),
         "groups": int(used["group_id"].nunique()),
         "parts": parts,
-        "largest_deviation": max(deviations, default=None),
+        "largest_deviation": None if drawn.empty else share_deviation(drawn["split"], drawn["label"], wished),
         "classes_without_test": classes_without_test(manifest),
         "excluded": {reason: int(reasons[reason]) for reason in sorted(reasons.index)},
     }

@@ -16,8 +16,8 @@ from pathlib import Path
 from brainmri.processes import place
 
 BEAT_SECONDS = 5.0
-# Nobody who lives is silent for so long, though times reach other nodes late.
-SILENCE_SECONDS = 30.0
+# A lock is watched so long for a sign: nobody who lives is silent for longer, though times reach nodes late.
+WATCHED_SECONDS = 30.0
 
 
 def told_by(path: Path) -> dict | None:
@@ -38,9 +38,9 @@ def lives_elsewhere(path: Path) -> bool:
     """Say whether the holder of a lock is on another node and gives a sign of life."""
     if elsewhere(path) is None:
         return False
-    first, until = time_of(path), time.monotonic() + SILENCE_SECONDS
+    first, until = time_of(path), time.monotonic() + WATCHED_SECONDS
     while time.monotonic() < until:
-        time.sleep(min(0.5, SILENCE_SECONDS / 4))
+        time.sleep(min(0.5, WATCHED_SECONDS / 4))
         if time_of(path) != first:
             return True
     return False

@@ -139,13 +139,6 @@ class Checkpoint(Callback):
             "from there."
         )
 
-    def resume(self, run: Run) -> bool:
-        """Take up the state in the file where it belongs to this very training, and say whether it did."""
-        document = self.found()
-        if document is not None:
-            self.take_up(run, document)
-        return document is not None
-
     def take_up(self, run: Run, document: dict) -> None:
         """Take up a state that `found` gave."""
         run.epoch, run.stop = document["epoch"], document["stop"]

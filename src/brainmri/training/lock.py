@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, unwritable
 from brainmri.processes import cluster_job, identity, is_orphan, place, start_time
 from brainmri.training.beat import beating, elsewhere, lives_elsewhere, request_to_leave, told_by
 
@@ -69,13 +69,6 @@ def locked(checkpoint: Path, target: Path) -> Iterator[None]:
             if path.read_bytes() in (mine, b""):
                 path.unlink()
         os.close(descriptor)
-
-
-def unwritable(path: Path, error: OSError) -> BrainmriError:
-    """Return the error that says that a lock cannot be written, and what to do."""
-    return BrainmriError(
-        f"Cannot lock {path}: {error.strerror or error}. Free space or mend permissions, then run again."
-    )
 
 
 def acquired(path: Path, patience: float = 0.0) -> int | None:

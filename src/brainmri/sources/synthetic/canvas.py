@@ -12,6 +12,7 @@ import numpy as np
 
 SHIFT = 4  # sub-pixel bits of OpenCV's drawing functions
 STEPS = 8  # spline points between two control points
+BLOB_POINTS = 12  # control points of an ellipse
 
 
 @lru_cache(maxsize=1)
@@ -73,9 +74,9 @@ def offset(curve: np.ndarray, distance) -> np.ndarray:
     return curve + normal * np.reshape(distance, (-1, 1))
 
 
-def blob(center, radii, angle: float = 0.0, count: int = 12) -> np.ndarray:
+def blob(center, radii, angle: float = 0.0) -> np.ndarray:
     """Return control points of an ellipse, clockwise; `angle` in radians."""
-    t = -np.linspace(0, 2 * np.pi, count, endpoint=False)
+    t = -np.linspace(0, 2 * np.pi, BLOB_POINTS, endpoint=False)
     x, y = radii[0] * np.cos(t), radii[1] * np.sin(t)
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.stack([center[0] + cosine * x - sine * y, center[1] + sine * x + cosine * y], axis=1)
@@ -115,16 +116,15 @@ class Frame:
         """Return points (N, 2) in head units as pixel positions (N, 2), sway included."""
         return self.bent(points) @ self.matrix[:, :2].T + self.matrix[:, 2]
 
-    def coordinates(self, step: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-        """Return the head units (right, up) of the centres of a grid with one sample each `step` pixels.
+    def coordinates(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the head units (right, up) of the pixels' centres.
 
         Returns
         -------
-        tuple of two numpy.ndarray, shape (ceil(height / step), ceil(width / step)), float32
+        tuple of two numpy.ndarray, shape (height, width), float32
         """
         inverse = cv2.invertAffineTransform(self.matrix)
-        rows = (np.arange(int(np.ceil(self.height / step))) + 0.5) * step - 0.5
-        columns = (np.arange(int(np.ceil(self.width / step))) + 0.5) * step - 0.5
+        rows, columns = np.arange(self.height, dtype=float), np.arange(self.width, dtype=float)
         right = inverse[0, 0] * columns[None] + inverse[0, 1] * rows[:, None] + inverse[0, 2]
         up = inverse[1, 0] * columns[None] + inverse[1, 1] * rows[:, None] + inverse[1, 2]
         return right.astype(np.float32), up.astype(np.float32)
@@ -160,10 +160,9 @@ class Canvas:
         self.area(curve, value)
         self.area(curve * [-1, 1], value)
 
-    def line(self, points, value: float, width: float, closed: bool = False) -> None:
+    def line(self, points, value: float, width: float) -> None:
         """Draw a smooth line; `width` in head units, at least one pixel."""
-        curve = smooth(points, closed)
-        self.stroke(curve, value, width, closed)
+        self.stroke(smooth(points, closed=False), value, width)
 
     def stroke(self, curve: np.ndarray, value: float, width: float, closed: bool = False) -> None:
         """Draw a ready curve; `width` in head units, at least one pixel."""

@@ -33,10 +33,10 @@ class Scene:
     sella: tuple[float, float]
 
 
-def wavy(curve: np.ndarray, mean: float, waves, level: float, share: float = 0.25) -> np.ndarray:
+def wavy(curve: np.ndarray, mean: float, waves, level: float) -> np.ndarray:
     """Return a thickness (N,) along a curve that varies slowly around `mean`."""
     points = np.stack([curve[:, 0] * 0.5, curve[:, 1] * 0.5, np.full(len(curve), level)]).astype(np.float32)
-    return np.maximum(mean * (1 + share * waves.at(points)), 0.4 * mean)
+    return np.maximum(mean * (1 + 0.25 * waves.at(points)), 0.4 * mean)
 
 
 def paint_scalp(canvas: Canvas, patient: Patient, grid: Grid, rim: np.ndarray) -> np.ndarray:
