@@ -50,7 +50,7 @@ from snakemake.utils import min_version
 from brainmri.code import code_of
 from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
-from brainmri.jobs import AUDIT_SIZE, document_of, remember
+from brainmri.jobs import AUDIT_SIZE, document_of, jobs_of, remember
 from brainmri.reporting.cards import CHECKLISTS, card_names
 from brainmri.study import Study
 from workflow.demands import Demands

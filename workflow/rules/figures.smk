@@ -1,7 +1,5 @@
 # Figures, each drawn from tables and images.
 
-# Figures of data sets show their largest packed images.
-SIZE_SHOWN = max(study.image_sizes())
 DRAW = {"mem_mb": demands.memory("draw"), "runtime": demands.minutes("draw")}
 
 
