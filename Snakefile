@@ -22,18 +22,18 @@
 #   baselines        workflow/rules/evaluation.smk  src/brainmri/evaluation/baselines.py
 #   probes           workflow/rules/evaluation.smk  src/brainmri/evaluation/probes.py
 #   compare          workflow/rules/evaluation.smk  src/brainmri/evaluation/compare.py
-#   draw_dataset     workflow/rules/reporting.smk   src/brainmri/reporting/draw_dataset.py
-#   draw_audit       workflow/rules/reporting.smk   src/brainmri/reporting/draw_audit.py
-#   draw_quality     workflow/rules/reporting.smk   src/brainmri/reporting/draw_quality.py
-#   draw_split       workflow/rules/reporting.smk   src/brainmri/reporting/draw_split.py
-#   draw_model       workflow/rules/reporting.smk   src/brainmri/reporting/draw_model.py
-#   draw_curves      workflow/rules/reporting.smk   src/brainmri/reporting/draw_curves.py
-#   draw_explain     workflow/rules/reporting.smk   src/brainmri/reporting/draw_explain.py
-#   draw_probes      workflow/rules/reporting.smk   src/brainmri/reporting/draw_probes.py
-#   draw_comparison  workflow/rules/reporting.smk   src/brainmri/reporting/draw_comparison.py
-#   draw_pairs       workflow/rules/reporting.smk   src/brainmri/reporting/draw_pairs.py
-#   draw_external    workflow/rules/reporting.smk   src/brainmri/reporting/draw_external.py
-#   report           workflow/rules/reporting.smk   src/brainmri/reporting/report.py
+#   draw_dataset     workflow/rules/figures.smk     src/brainmri/reporting/draw_dataset.py
+#   draw_audit       workflow/rules/figures.smk     src/brainmri/reporting/draw_audit.py
+#   draw_quality     workflow/rules/figures.smk     src/brainmri/reporting/draw_quality.py
+#   draw_split       workflow/rules/figures.smk     src/brainmri/reporting/draw_split.py
+#   draw_model       workflow/rules/figures.smk     src/brainmri/reporting/draw_model.py
+#   draw_curves      workflow/rules/figures.smk     src/brainmri/reporting/draw_curves.py
+#   draw_explain     workflow/rules/figures.smk     src/brainmri/reporting/draw_explain.py
+#   draw_probes      workflow/rules/figures.smk     src/brainmri/reporting/draw_probes.py
+#   draw_comparison  workflow/rules/figures.smk     src/brainmri/reporting/draw_comparison.py
+#   draw_pairs       workflow/rules/figures.smk     src/brainmri/reporting/draw_pairs.py
+#   draw_external    workflow/rules/figures.smk     src/brainmri/reporting/draw_external.py
+#   report           workflow/rules/report.smk      src/brainmri/reporting/report.py
 
 import json
 import os
@@ -50,7 +50,7 @@ from snakemake.utils import min_version
 from brainmri.code import code_of
 from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
-from brainmri.jobs import AUDIT_SIZE, document_of, remember
+from brainmri.jobs import AUDIT_SIZE, document_of, jobs_of, remember
 from brainmri.reporting.cards import CHECKLISTS, card_names
 from brainmri.study import Study
 from workflow.demands import Demands
@@ -122,13 +122,15 @@ POOLED = "|".join(map(re.escape, study.pooled())) or "(?!)"
 
 
 include: "workflow/rules/inputs.smk"
+include: "workflow/rules/outputs.smk"
 include: "workflow/rules/sources.smk"
 include: "workflow/rules/images.smk"
 include: "workflow/rules/audit.smk"
 include: "workflow/rules/splits.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
-include: "workflow/rules/reporting.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
 
 
 # On a cluster these run where Snakemake does: seconds each, and a download needs a network.

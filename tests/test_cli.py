@@ -2,21 +2,19 @@
 
 import subprocess
 import sys
-from importlib import import_module
 from inspect import getdoc, signature
 from pathlib import Path
 
 import pytest
 
-from brainmri.cli import COMMANDS, main
+from brainmri.cli import COMMANDS, function_of, main
 
 BRAINMRI = Path(sys.executable).with_name("brainmri")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_function_whose_options_are_described(name, capsys):
-    module, function, _ = COMMANDS[name]
-    stage = getattr(import_module(module), function)
+    stage = function_of(name)
     described = getdoc(stage).partition("Parameters\n")[2]
     for parameter in signature(stage).parameters:
         assert parameter in described, parameter

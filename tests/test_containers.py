@@ -4,6 +4,7 @@ import getpass
 import os
 import pwd
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DOCKER, APPTAINER = "Dockerfile", "apptainer.def"
 RECIPES = [DOCKER, APPTAINER]
@@ -55,10 +57,45 @@ def copied(recipe: str) -> set[str]:
     return {source for words in sources for source in words}
 
 
+def final() -> list[tuple[str, str]]:
+    """Return the instructions of the Dockerfile for the image itself, not for what it is built in."""
+    last = [index for index, (name, _) in enumerate(instructions()) if name == "FROM"][-1]
+    return instructions()[last + 1 :]
+
+
+def commands(recipe: str) -> list[list[str]]:
+    """Return the commands that build an image, in words."""
+    if recipe == DOCKER:
+        lines = [line for name, words in instructions() if name == "RUN" for line in words.split("&&")]
+    else:
+        lines = sections()["post"].splitlines()
+    return [shlex.split(line) for line in lines if line.strip()]
+
+
+def labels(recipe: str) -> dict[str, str]:
+    """Return what an image tells of itself."""
+    if recipe == DOCKER:
+        return values("LABEL")
+    return dict(line.split(maxsplit=1) for line in sections()["labels"].splitlines() if line.strip())
+
+
+def environment(recipe: str) -> dict[str, str]:
+    """Return the environment variables of an image."""
+    if recipe == DOCKER:
+        return values("ENV")
+    lines = map(shlex.split, sections()["environment"].splitlines())
+    return dict(word.split("=", 1) for words in lines for word in words if word != "export")
+
+
+def values(instruction: str) -> dict[str, str]:
+    """Return what an instruction of the Dockerfile sets."""
+    lines = [shlex.split(words) for name, words in final() if name == instruction]
+    return dict(word.split("=", 1) for words in lines for word in words)
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_everything_is_installed_from_the_lock(recipe):
-    installs = re.findall(r"pip install ([^&\n]*)", text_of(recipe))
-    locked, own = [line.split() for line in installs]
+    locked, own = [words for words in commands(recipe) if {"pip", "install"} <= set(words)]
     assert {"--require-hashes", "--no-deps", "-r", "requirements.lock"} <= set(locked)
     # brainmri itself, with the back end that the lock brings: nothing else is asked of an index.
     assert {"--no-deps", "--no-build-isolation"} <= set(own) and own[-1] == "."
@@ -75,20 +112,18 @@ def test_it_has_the_python_and_the_tools_that_are_asked_for(recipe):
     assert SpecifierSet(PROJECT["requires-python"]).contains(version)
     # The lock is compiled for this one.
     assert f"--python-version {version}" in (ROOT / "Makefile").read_text()
-    packages = re.search(r"apt-get install -y --no-install-recommends ([^&\n]+)", text_of(recipe))[1].split()
-    assert set(packages) == {"g++", "git"}
-    assert "/opt/brainmri/bin:$PATH" in text_of(recipe)
+    (brought,) = [set(words) for words in commands(recipe) if {"apt-get", "install"} <= set(words)]
+    assert brought - {"-y"} == {"apt-get", "install", "--no-install-recommends", "g++", "git"}
+    assert environment(recipe)["PATH"] == "/opt/brainmri/bin:$PATH"
 
 
 def test_the_image_runs_as_a_user_without_rights():
-    last = [index for index, (name, _) in enumerate(instructions()) if name == "FROM"][-1]
-    final = instructions()[last + 1 :]
-    users = [words for name, words in final if name == "USER"]
+    users = [words for name, words in final() if name == "USER"]
     assert users and users[-1] not in ("root", "0")
-    made = f"useradd --create-home --uid 1000 {users[-1]}"
-    assert any(made in words for name, words in final if name == "RUN")
+    (made,) = [words for words in commands(DOCKER) if words[0] == "useradd"]
+    assert {"--create-home", "--uid", "1000", users[-1]} <= set(made)
     # What comes after the user was set needs no rights.
-    after = final[[name for name, _ in final].index("USER") + 1 :]
+    after = final()[[name for name, _ in final()].index("USER") + 1 :]
     assert {name for name, _ in after} <= {"CMD", "ENTRYPOINT", "WORKDIR", "ENV"}
     # Apptainer runs as its caller: there is nothing to set, and nothing is done on the host.
     assert "setup" not in sections()
@@ -101,10 +136,8 @@ def test_a_user_whom_the_image_does_not_know_has_a_name(monkeypatch):
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
-    final = text_of(DOCKER).rpartition("\nFROM ")[2]
-    for words in re.findall(r"^ENV (.*)", final, flags=re.MULTILINE):
-        for name, value in re.findall(r"(\w+)=(\S+)", words):
-            monkeypatch.setenv(name, value)
+    for name, value in environment(DOCKER).items():
+        monkeypatch.setenv(name, value)
     # Each run of Snakemake asks so, and falls where there is none.
     assert getpass.getuser() == "brainmri"
 
@@ -115,35 +148,48 @@ def test_nothing_but_the_sources_can_get_into_the_image():
     assert {line.removeprefix("!") for line in lines if line.startswith("!")} == copied(DOCKER)
 
 
-def test_recipes_workflow_and_project_agree_on_the_version():
-    version = PROJECT["version"]
-    for recipe in RECIPES:
-        told = re.search(r"org\.opencontainers\.image\.version[= ]\"?([\d.]+)", (ROOT / recipe).read_text())
-        assert told[1] == version
-    snakefile = (ROOT / "Snakefile").read_text()
-    assert (
-        re.search(r"^container: .*\"docker://\S+/brainmri:([\d.]+)\"$", snakefile, re.MULTILINE)[1] == version
-    )
-    # In an image, its own command comes before that of the machine outside.
-    assert "export PATH=/opt/brainmri/bin:{quote(os.path.dirname(sys.executable))}:" in snakefile
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_an_image_tells_the_version_of_the_project(recipe):
+    assert labels(recipe)["org.opencontainers.image.version"] == PROJECT["version"]
 
 
-@pytest.mark.slow
-def test_each_job_runs_in_the_image_that_the_command_names(tmp_path):
+@pytest.fixture
+def in_images(tmp_path):
+    """Return a function that runs a job in an image by an Apptainer that keeps what it was asked for."""
     (tmp_path / "bin").mkdir()
     for name in ("apptainer", "singularity"):
         (tmp_path / "bin" / name).write_text(STAND_IN)
         (tmp_path / "bin" / name).chmod(0o755)
-    image, told = tmp_path / "brainmri.sif", tmp_path / "told"
-    image.touch()
     phantom = "{phantom: {source: {phantom: {patients: 24, slices: 1, size: 64}}}}"
-    command = [Path(sys.executable).parent / "snakemake", "--directory", tmp_path, "--cores", "1"]
-    command += ["--configfile", ROOT / "config" / "config.yaml"]
-    command += ["--software-deployment-method", "apptainer", "--apptainer-args=--nv"]
-    command += ["--config", f"image={image}", f"datasets={phantom}", "--", "data/phantom/fetch.json"]
-    environment = os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "TOLD": str(told)}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(rf"^exec .* --nv .*{re.escape(str(image))} bash -c .*brainmri fetch", told.read_text())
+    path = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "TOLD": str(tmp_path / "told")}
+
+    def run(*arguments: str, **config: str) -> str:
+        command = [BIN / "snakemake", "--directory", tmp_path, "--cores", "1", *arguments]
+        command += ["--configfile", ROOT / "config" / "config.yaml"]
+        command += ["--software-deployment-method", "apptainer", "--apptainer-args=--nv", "--config"]
+        command += [f"{key}={value}" for key, value in {"datasets": phantom, **config}.items()]
+        command += ["--", "data/phantom/fetch.json"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+@pytest.mark.slow
+def test_the_workflow_takes_the_image_of_its_version(in_images):
+    (image,) = re.findall(r"docker://(\S+) will be pulled", in_images("--dry-run"))
+    assert image.endswith(f"/brainmri:{PROJECT['version']}")
+
+
+@pytest.mark.slow
+def test_each_job_runs_in_the_image_that_the_command_names(in_images, tmp_path):
+    image = tmp_path / "brainmri.sif"
+    image.touch()
+    in_images(image=image)
+    told = (tmp_path / "told").read_text()
+    assert re.search(rf"^exec .* --nv .*{re.escape(str(image))} bash -c .*brainmri fetch", told)
+    # In an image, its own command comes before that of the machine outside.
+    assert re.search(rf"PATH=/opt/brainmri/bin:{re.escape(str(BIN))}:", told)
     # Docs and workflow use one key.
     assert '--config image="$PWD/brainmri.sif"' in (ROOT / "docs" / "containers.md").read_text()

@@ -1,6 +1,7 @@
 """What the rules ask of a scheduler: enough, more each time, and by what is known."""
 
-import re
+import json
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,12 +13,46 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainmri.configuration import checked
+from brainmri.jobs import LISTED
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
-from demands import DEMANDS, Demands  # noqa: E402 (lies beside the rules)
+from demands import DEMANDS, WITH_NETWORK, Demands  # noqa: E402 (lies beside the rules)
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+# A study in which each rule has a job; no two data sets are of one size.
+WHOLE = {
+    "study": "whole",
+    "datasets": {
+        "one": {"source": {"phantom": {"patients": 500, "slices": 5}}, "crop": {"method": "none"}},
+        "two": {"source": {"phantom": {"patients": 900, "slices": 5}}},
+        "both": {"source": {"datasets": ["one", "two"]}},
+    },
+    "splits": {"grouped": {"protocol": "grouped"}},
+    "models": {"cnn": {"architecture": "cnn", "image_size": 64}},
+    "external": True,
+    "explain": {"images": 1},
+    "probes": {"epochs": 1},
+    "devices": 2,
+    "resources": {"threads": 3, "train_minutes": 90, "memory_factor": 1.5},
+}
+# Snakemake, which writes down what each job asks for, as its log tells it.
+LISTENING = """
+import json
+from snakemake.cli import main
+from snakemake.logging import logger
+
+def listen(told):
+    if hasattr(told, "resources"):
+        job = {"rule": told.rule_name, "wildcards": told.wildcards, "threads": told.threads}
+        job["resources"] = dict(told.resources.items())
+        print(json.dumps(job), file=file, flush=True)
+    return True
+
+file = open("asked.jsonl", "w")
+logger.addFilter(listen)
+main()
+"""
 RUN = SimpleNamespace(dataset="mine", split="grouped", model="cnn", seed="0")
 
 
@@ -32,17 +67,23 @@ def demands(tmp_path, **changes):
     return Demands(checked({**config, **changes}, SCHEMA), tmp_path)
 
 
-def test_every_rule_asks_by_its_own_line():
-    for file in (ROOT / "workflow/rules").glob("*.smk"):
-        for text in re.split(r"\n(?:use rule \w+ as|rule) ", file.read_text())[1:]:
-            name = re.match(r"\w+", text)[0]
-            if name == "crop_alike":  # as `crop`
-                continue
-            stage = "draw" if name.startswith("draw_") else name
-            assert stage in DEMANDS, name
-            assert f'mem_mb=demands.memory("{stage}")' in text, name
-            assert f'runtime=demands.minutes("{stage}")' in text, name
-            assert not re.search(r"threads: \d", text), name
+@pytest.mark.slow
+def test_every_job_asks_for_what_its_stage_takes(tmp_path):
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(WHOLE))
+    command = [sys.executable, "-c", LISTENING, "--snakefile", ROOT / "Snakefile", "--directory", tmp_path]
+    command += ["--configfile", tmp_path / "study.yaml", "--cores", "8", "--dry-run"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = [json.loads(line) for line in (tmp_path / "asked.jsonl").read_text().splitlines()]
+    assert {job["rule"] for job in jobs} == LISTED | {"all"}
+    asked = Demands(checked(WHOLE, SCHEMA), tmp_path / "data")
+    for job in (job for job in jobs if job["rule"] != "all"):
+        stage = "draw" if job["rule"].startswith("draw_") else job["rule"].removesuffix("_alike")
+        place, resources = SimpleNamespace(**job["wildcards"]), job["resources"]
+        assert resources["mem_mb"] == asked.memory(stage)(place, attempt=1), job
+        assert resources["runtime"] == asked.minutes(stage)(place, attempt=1), job
+        assert resources.get("gpu", 0) == (asked.gpus(stage) if stage in WITH_NETWORK else 0), job
+        assert job["threads"] in (1, asked.threads), job
 
 
 @pytest.mark.parametrize("stage", sorted(DEMANDS))

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pytest
 from PIL import Image
 
-from brainmri.cli import COMMANDS, POSITIONAL, parser_of
+from brainmri.cli import COMMANDS, POSITIONAL, function_of, parser_of
 from brainmri.evaluation.outside import outside_schema
 from brainmri.evaluation.predictions import predictions_schema
 from brainmri.reporting.gallery_table import gallery_schema
@@ -100,8 +100,7 @@ def test_commands_and_their_options_exist(page, capsys):
         if command.startswith("-") or command == "COMMAND":
             continue
         assert command in COMMANDS, f"there is no command {command}"
-        module, function, _ = COMMANDS[command]
-        known = set(signature(getattr(import_module(module), function)).parameters)
+        known = set(signature(function_of(command)).parameters)
         known -= {POSITIONAL.get(command)}
         # `--recipe.epochs 3` sets one key of a settings class.
         given = {word[2:].split("=")[0].split(".")[0] for word in rest if word.startswith("--")}
@@ -109,7 +108,7 @@ def test_commands_and_their_options_exist(page, capsys):
         if "..." in " ".join(words) or "…" in " ".join(words) or given == {"help"}:
             continue
         with suppress(SystemExit):
-            parser_of(command, getattr(import_module(module), function)).parse_args(rest)
+            parser_of(command, function_of(command)).parse_args(rest)
         # What is only shown in part may lack what is required.
         told = capsys.readouterr().err
         lacking = "are required" in told or "is required" in told
@@ -117,8 +116,8 @@ def test_commands_and_their_options_exist(page, capsys):
 
 
 def test_every_option_of_a_command_has_its_words(capsys):
-    for command, (module, function, _) in COMMANDS.items():
-        parser = parser_of(command, getattr(import_module(module), function))
+    for command in COMMANDS:
+        parser = parser_of(command, function_of(command))
         for action in parser._actions:
             assert action.help, f"brainmri {command} --help does not explain {action.dest}"
 

@@ -8,72 +8,53 @@ import atexit
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from inspect import Parameter, signature
 from itertools import pairwise
 from pathlib import Path
 
-# sub-command: (module, function, one line for --help). Order: as the stages run.
+# sub-command: (module, whose function of the same name is called, and one line for --help). Order: as the
+# stages run.
 COMMANDS = {
-    "phantom": ("brainmri.sources.phantom", "phantom", "draw a synthetic data set with known truth"),
-    "fetch": ("brainmri.sources.fetch", "fetch", "bring a data set's files in, safely"),
-    "checksum": ("brainmri.sources.checksum", "checksum", "SHA-256 of every file, compared with the lock"),
-    "inventory": (
-        "brainmri.images.inventory",
-        "inventory",
-        "one row a file: decoded? size, label, source split",
-    ),
-    "crop": ("brainmri.images.crop", "crop", "gray, cropped and resized images in one packed array"),
-    "audit": ("brainmri.audit.audit", "audit", "copies, groups of copies and label conflicts"),
-    "overlap": ("brainmri.audit.overlap", "overlap", "images of one data set that are copies of another's"),
-    "pool": ("brainmri.audit.pool", "pool", "several data sets as one, grouped over their common copies"),
-    "split": ("brainmri.splits.split", "split", "a stratified manifest of train, val and test"),
-    "train": ("brainmri.training.train", "train", "train one model on one manifest"),
-    "lr-find": ("brainmri.lr_find", "lr_find", "a learning rate for a recipe, with its plot"),
-    "predict_split": (
-        "brainmri.evaluation.predict_split",
-        "predict_split",
-        "calibrated probabilities for val and test",
-    ),
-    "evaluate": ("brainmri.evaluation.evaluate", "evaluate", "metrics with intervals"),
-    "plot_data": ("brainmri.evaluation.plot_data", "plot_data", "curves and predictions as text, for DVC"),
+    "phantom": ("brainmri.sources.phantom", "draw a synthetic data set with known truth"),
+    "fetch": ("brainmri.sources.fetch", "bring a data set's files in, safely"),
+    "checksum": ("brainmri.sources.checksum", "SHA-256 of every file, compared with the lock"),
+    "inventory": ("brainmri.images.inventory", "one row a file: decoded? size, label, source split"),
+    "crop": ("brainmri.images.crop", "gray, cropped and resized images in one packed array"),
+    "audit": ("brainmri.audit.audit", "copies, groups of copies and label conflicts"),
+    "overlap": ("brainmri.audit.overlap", "images of one data set that are copies of another's"),
+    "pool": ("brainmri.audit.pool", "several data sets as one, grouped over their common copies"),
+    "split": ("brainmri.splits.split", "a stratified manifest of train, val and test"),
+    "train": ("brainmri.training.train", "train one model on one manifest"),
+    "lr-find": ("brainmri.lr_find", "a learning rate for a recipe, with its plot"),
+    "predict_split": ("brainmri.evaluation.predict_split", "calibrated probabilities for val and test"),
+    "evaluate": ("brainmri.evaluation.evaluate", "metrics with intervals"),
+    "plot_data": ("brainmri.evaluation.plot_data", "curves and predictions as text, for DVC"),
     "predict_external": (
         "brainmri.evaluation.predict_external",
-        "predict_external",
         "what a model says of a data set that it is not from",
     ),
-    "explain": ("brainmri.evaluation.explain", "explain", "maps of where a model looks, and their checks"),
-    "baselines": ("brainmri.evaluation.baselines", "baselines", "what is scored without a model"),
-    "probes": ("brainmri.evaluation.probes", "probes", "what is learnt without looking at the lesion"),
-    "compare": ("brainmri.evaluation.compare", "compare", "one table of all models and protocols"),
-    "draw_dataset": ("brainmri.reporting.draw_dataset", "draw_dataset", "figures of a data set"),
-    "draw_audit": ("brainmri.reporting.draw_audit", "draw_audit", "sheets of copies, side by side"),
-    "draw_quality": ("brainmri.reporting.draw_quality", "draw_quality", "figure of a data set's odd files"),
-    "draw_split": ("brainmri.reporting.draw_split", "draw_split", "figures of a split"),
-    "draw_model": ("brainmri.reporting.draw_model", "draw_model", "figures of a trained model"),
-    "draw_curves": (
-        "brainmri.reporting.draw_curves",
-        "draw_curves",
-        "figures of a model's curves",
-    ),
-    "draw_explain": ("brainmri.reporting.draw_explain", "draw_explain", "maps of where a model looks, drawn"),
-    "draw_probes": ("brainmri.reporting.draw_probes", "draw_probes", "figure of what each probe saw"),
-    "draw_comparison": (
-        "brainmri.reporting.draw_comparison",
-        "draw_comparison",
-        "figures that compare models",
-    ),
-    "draw_pairs": ("brainmri.reporting.draw_pairs", "draw_pairs", "matrix of the models of a split"),
-    "draw_external": (
-        "brainmri.reporting.draw_external",
-        "draw_external",
-        "matrix of a model's data sets",
-    ),
-    "report": ("brainmri.reporting.report", "report", "one self-contained HTML page"),
-    "predict": ("brainmri.predict", "predict", "classify new images with a trained model"),
-    "export": ("brainmri.export", "export", "a trained model as ONNX or torch.export, checked"),
-    "status": ("brainmri.status", "status", "what of a study is done, running, failed and why"),
+    "explain": ("brainmri.evaluation.explain", "maps of where a model looks, and their checks"),
+    "baselines": ("brainmri.evaluation.baselines", "what is scored without a model"),
+    "probes": ("brainmri.evaluation.probes", "what is learnt without looking at the lesion"),
+    "compare": ("brainmri.evaluation.compare", "one table of all models and protocols"),
+    "draw_dataset": ("brainmri.reporting.draw_dataset", "figures of a data set"),
+    "draw_audit": ("brainmri.reporting.draw_audit", "sheets of copies, side by side"),
+    "draw_quality": ("brainmri.reporting.draw_quality", "figure of a data set's odd files"),
+    "draw_split": ("brainmri.reporting.draw_split", "figures of a split"),
+    "draw_model": ("brainmri.reporting.draw_model", "figures of a trained model"),
+    "draw_curves": ("brainmri.reporting.draw_curves", "figures of a model's curves"),
+    "draw_explain": ("brainmri.reporting.draw_explain", "maps of where a model looks, drawn"),
+    "draw_probes": ("brainmri.reporting.draw_probes", "figure of what each probe saw"),
+    "draw_comparison": ("brainmri.reporting.draw_comparison", "figures that compare models"),
+    "draw_pairs": ("brainmri.reporting.draw_pairs", "matrix of the models of a split"),
+    "draw_external": ("brainmri.reporting.draw_external", "matrix of a model's data sets"),
+    "report": ("brainmri.reporting.report", "one self-contained HTML page"),
+    "predict": ("brainmri.predict", "classify new images with a trained model"),
+    "export": ("brainmri.export", "a trained model as ONNX or torch.export, checked"),
+    "status": ("brainmri.status", "what of a study is done, running, failed and why"),
 }
 
 # The one argument of a command that is given without its name.
@@ -83,7 +64,7 @@ POSITIONAL = {"predict": "images", "status": "study"}
 def usage() -> str:
     """Return the text of `brainmri --help`."""
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {help_line}" for name, (_, _, help_line) in COMMANDS.items()]
+    lines = [f"  {name:<{width}}  {help_line}" for name, (_, help_line) in COMMANDS.items()]
     return "\n".join(
         [
             "usage: brainmri COMMAND [OPTION ...]",
@@ -131,10 +112,9 @@ def main(arguments: list[str] | None = None) -> int:
     if name not in COMMANDS:
         print(f"brainmri: there is no command '{name}'. {nearest(name, COMMANDS)}", file=sys.stderr)
         return 2
-    module, function, _ = COMMANDS[name]
     try:
         with ending_with_workflow(), recorded(name) as record:
-            record.exit_code = call(name, getattr(import_module(module), function), arguments[1:])
+            record.exit_code = call(name, function_of(name), arguments[1:])
             return record.exit_code
     except (BrainmriError, KeyboardInterrupt, BrokenPipeError) as error:
         status, words = meaning_of(error)
@@ -157,6 +137,12 @@ def program() -> None:
         with suppress(OSError, ValueError):  # closed at the other end, or here
             stream.flush()
     os._exit(status)
+
+
+def function_of(name: str) -> Callable:
+    """Return the function of a sub-command."""
+    module = COMMANDS[name][0]
+    return getattr(import_module(module), module.rpartition(".")[2])
 
 
 def call(name: str, function, arguments: list[str]) -> int:

@@ -30,9 +30,14 @@ def with_numbers(value, schema: dict, root: dict):
 
 def branches_of(schema: dict, root: dict) -> list[dict]:
     """Return a schema with its reference merged in, or those of which one must hold."""
-    reference = schema.get("$ref", "").removeprefix("#/$defs/")
-    schema = {**root["$defs"][reference], **schema} if reference else schema
+    schema = resolved(schema, root)
     return [inner for branch in schema.get("oneOf", []) for inner in branches_of(branch, root)] or [schema]
+
+
+def resolved(schema: dict, root: dict) -> dict:
+    """Return a schema with its reference, if it has one, merged in."""
+    reference = schema.get("$ref", "").removeprefix("#/$defs/")
+    return {**root["$defs"][reference], **schema} if reference else schema
 
 
 def entry_schema(key, branches: list[dict]) -> dict:

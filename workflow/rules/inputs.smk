@@ -2,6 +2,8 @@
 
 # Where a training lies, and what comes of it.
 RUN = "results/{study}/{dataset}/{split}/{model}/seed{seed}"
+# The page shows data sets by their largest packed images.
+SIZE_SHOWN = max(study.image_sizes())
 
 
 def archive_of_dataset(wildcards):
@@ -50,3 +52,11 @@ def overlaps_of_members(wildcards):
     """The pairs of copies between every two of the data sets that one is pooled from."""
     by_two = combinations(sorted(study.members_of(wildcards.dataset)), 2)
     return [study.overlap_path(*members) for members in by_two]
+
+
+def made_for_page(wildcards):
+    """All that the study makes, but images, weights, and what only other stages or DVC read."""
+    apart = {"checksum", "shrink", "crop_alike", "plot_data", "report"}
+    jobs = [job for job in jobs_of(study) if job.rule not in apart]
+    shown = [job for job in jobs if job.wildcards.get("size", str(SIZE_SHOWN)) == str(SIZE_SHOWN)]
+    return [path for job in shown for path in job.outputs if path.suffix not in (".npy", ".safetensors")]

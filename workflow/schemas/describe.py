@@ -11,16 +11,11 @@ from pathlib import Path
 import yaml
 
 from brainmri.artefacts import write_text
+from brainmri.texts import resolved
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "config" / "README.md"
 BEGIN, END = "<!-- begin of the table of keys -->\n", "<!-- end of the table of keys -->\n"
-
-
-def resolved(schema: dict, root: dict) -> dict:
-    """Return a schema with its reference, if it has one, merged in."""
-    reference = schema.get("$ref", "").removeprefix("#/$defs/")
-    return {**root["$defs"][reference], **schema} if reference else schema
 
 
 def rows(schema: dict, root: dict, place: str = "") -> Iterator[tuple[str, str, str, str]]:

@@ -5,10 +5,9 @@ python workflow/versioning/handshake.py adopt     after `dvc pull`
 """
 
 import json
-import subprocess
 import sys
 
-from plan import other_starts, write_plan
+from plan import asked, done, other_starts, write_plan
 from stages import CONFIG, STAGES, stages_text, write_stages
 
 from brainmri.errors import BrainmriError
@@ -60,18 +59,6 @@ def adopt() -> None:
         )
     done("snakemake", "--touch", "--forceall", "--cores", "1", "--quiet")
     print("Adopted: Snakemake has nothing to do.")
-
-
-def asked(*command: str) -> subprocess.CompletedProcess:
-    """Run a command and return how it ended and what it printed."""
-    return subprocess.run(command, capture_output=True, text=True)
-
-
-def done(*command: str) -> None:
-    """Run a command; raise BrainmriError with what it printed where it fails."""
-    ended = asked(*command)
-    if ended.returncode:
-        raise BrainmriError(f"`{' '.join(command)}` failed:\n{(ended.stdout + ended.stderr).strip()}")
 
 
 if __name__ == "__main__":

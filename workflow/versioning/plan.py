@@ -84,14 +84,24 @@ def commands_of_stages(study: Study, stages: list[Stage]) -> dict[str, list[str]
 def commands_by_log() -> dict[Path, str]:
     """Return the command of each job of the study, as Snakemake tells it, by the job's log."""
     # On one core, and without the user's profile: threads are the machine's.
-    environment = {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"}
-    command = ["snakemake", "--cores", "1", "--dry-run", "--forceall", "--printshellcmds"]
-    told = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if told.returncode:
-        raise BrainmriError(f"`{' '.join(command)}` failed:\n{(told.stdout + told.stderr).strip()}")
-    lines = (told.stdout + told.stderr).splitlines()
+    whole = ("--cores", "1", "--dry-run", "--forceall", "--printshellcmds")
+    lines = done("snakemake", "--profile", "none", *whole).splitlines()
     found = [line.removeprefix(SHELL_COMMAND) for line in lines if line.startswith(SHELL_COMMAND)]
     return {Path(command.rpartition(LOG)[2]): command for command in found}
+
+
+def done(*command: str) -> str:
+    """Run a command and return what it printed; raise BrainmriError with it where it fails."""
+    ended = asked(*command)
+    told = ended.stdout + ended.stderr
+    if ended.returncode:
+        raise BrainmriError(f"`{' '.join(command)}` failed:\n{told.strip()}")
+    return told
+
+
+def asked(*command: str) -> subprocess.CompletedProcess:
+    """Run a command and return how it ended and what it printed."""
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 def other_starts(study: Study) -> list[Start]:
