@@ -8,6 +8,7 @@ LEAK_FREE = {"test": 40, "test_in_train": 0, "test_in_val": 0, "val": 20, "val_i
 NO_COPIES = {"copied": [], "label_conflicts": 0, "kinds_searched": ["near", "mirrored", "rotated", "affine"]}
 NO_COPIES |= {"metadata": None}
 DATASET = {"name": "set", "patients": 12, "files": 100, "usable": 100, "audit": NO_COPIES}
+DATASET |= {"test_patients": None}
 
 
 def split_of(**leakage) -> dict:
@@ -42,6 +43,12 @@ def test_a_class_that_is_left_without_a_test_image_is_told():
     found = warnings_of([DATASET], [split_of() | {"classes_without_test": ["no_tumor"]}], [run_of(0.91)])
     assert [line["level"] for line in found] == ["warning"]
     assert "No image of no tumor is left to test on" in found[0]["text"]
+
+
+def test_patients_on_both_sides_of_the_sources_parts_are_a_warning():
+    across = {"all": {"count": 9, "of": 9, "unknown": 0}}
+    (line,) = warnings_of([DATASET | {"test_patients": across}], [split_of()], [run_of(0.91)])
+    assert line["level"] == "warning" and "9 of 9 images have their patient in its training" in line["text"]
 
 
 def test_unknown_patients_are_told_though_no_leak_was_found():

@@ -65,7 +65,7 @@ def rank(row: dict) -> int:
 
 
 def known_limits(study: Study) -> dict[tuple, dict]:
-    """Return the limits of each metric of a model on a whole test part: means over seeds, as told elsewhere."""
+    """Return the limits of each metric of a model on a whole test part, means over seeds, as told above."""
     table = read_parquet(study.folder / "comparison.parquet")
     table = table[table["part"] == "test"]
     names = ["n_images", *(f"{name}_{end}" for name in TOLD for end in ("low", "high"))]
@@ -188,7 +188,8 @@ def beside_another(row: dict) -> str:
     if low > 0:
         return (
             f"{start}, the accuracy of {row['model']} under {row['split']} ({mix}) is "
-            f"{in_points(difference)} points ({limits}) higher than under {row['free_split']} ({free}); {reasons(row)}."
+            f"{in_points(difference)} points ({limits}) higher than under {row['free_split']} ({free}); "
+            f"{reasons(row)}."
         )
     if high < 0:
         return (

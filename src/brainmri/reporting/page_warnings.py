@@ -128,6 +128,13 @@ def dataset_warnings(dataset: dict, splits: list[dict]) -> list[dict]:
             "No patient ids: groups hold copies only. Slices of one patient may lie on both sides of every "
             "split, so even the grouped numbers may be too high.",
         )
+    known = (dataset["test_patients"] or {}).get("all")
+    if known and known["count"]:
+        add(
+            "warning",
+            f"In the source's own test part, {known['count']} of {known['of']} images have their patient in "
+            "its training part.",
+        )
     # The last count is the widest: all kinds of copy.
     for line in [line for line in audit["copied"] if line["class"] == "all"][-1:]:
         if line["count"]:
