@@ -30,7 +30,9 @@ AUDIT = {
         "high": 0.702,
         "majority_share": 0.287,
         "without_box": 0.594,
-        "features": {"bytes_per_pixel": 0.467, "bytes": 0.456, "height": 0.417, "width": 0.416},
+        "without_box_low": 0.575,
+        "without_box_high": 0.613,
+        "features": {"bytes_per_pixel": 0.467, "bytes": 0.456, "height": 0.417, "box_top": 0.416},
         "images": 3264,
         "groups": 2834,
         "folds": 5,
@@ -162,11 +164,25 @@ def test_each_class_has_its_images_without_a_copy():
 
 def test_the_shortcut_stands_beside_the_majority_class_and_its_interval():
     told = shortcut_context(AUDIT)
-    beside = "(95 % interval 66.6–70.2 %; majority class 28.7 %)"
-    assert told["text"] == f"File metadata alone predicts the class with 68.4 % {beside}."
+    beside = "(95 % interval 57.5–61.3 %; majority class 28.7 %)"
+    assert told["text"] == f"File metadata alone predict the class with 59.4 % {beside}."
+    assert told["more"].startswith(
+        "With the head's box, found in the picture, it is 68.4 % (95 % interval 66.6–"
+    )
+    assert "number of channels and file size are hidden from them" in told["more"]
     assert "bytes per pixel (46.7 %), bytes (45.6 %), height (41.7 %)." in told["more"]
-    assert "width" not in told["more"]
+    assert "box top" not in told["more"]
     assert told["recall"] == [("no tumor", "90.0 %")]
+
+
+def test_what_the_picture_tells_is_never_called_metadata_alone():
+    details = AUDIT["metadata_shortcut"]
+    older = AUDIT | {"metadata_shortcut": {key: details[key] for key in ("low", "high", "features")}}
+    told = shortcut_context(older)
+    assert told["text"].startswith("File metadata and the head's box predict the class with 68.4 % (95 %")
+    # Where no box was looked for, there is nothing to add.
+    blind = details | {"features": {"bytes": 0.456}}
+    assert "With the head's box" not in shortcut_context(AUDIT | {"metadata_shortcut": blind})["more"]
 
 
 def test_a_shortcut_that_was_not_measured_says_why():

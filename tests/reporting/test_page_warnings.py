@@ -82,7 +82,7 @@ def test_copies_are_told_once_and_by_the_widest_count():
 
 @pytest.mark.parametrize(("accuracy", "is_warning"), [(0.35, False), (0.6, True)])
 def test_metadata_that_gives_the_class_away_is_a_warning(accuracy, is_warning):
-    metadata = {"value": accuracy, "low": None, "high": None, "majority_share": 0.3}
+    metadata = {"value": accuracy, "low": None, "high": None, "majority_share": 0.3, "with_box": False}
     found = warnings_of(
         [DATASET | {"audit": NO_COPIES | {"metadata": metadata}}], [split_of()], [run_of(0.91)]
     )

@@ -150,7 +150,7 @@ def test_copies_are_told_in_words_before_the_splits(study, page):
     known = audit["test_images_with_train_copy"]["without_mirrors"]["all"]
     sentence = f"{known['of']} published test images ha"
     assert words.index(sentence) < words.index("What it does to the numbers") < words.index("No leak found")
-    assert "File metadata alone predicts the class with" in words
+    assert "predict the class with" in words
 
 
 def test_every_table_and_figure_tells_where_it_comes_from(page):

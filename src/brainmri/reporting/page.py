@@ -57,7 +57,7 @@ def page_context(study: Study, folder: Path) -> dict:
     claims = claim_rows(study, runs, tables)
     best = [best for table in tables if (best := best_leak_free(table, splits, runs))]
     beside, baselines = beside_models(study), baseline_rows(study, artefacts)
-    unbeaten = baseline_warnings(beside, artefacts.link(study.folder / "pairs.parquet"))
+    unbeaten = baseline_warnings(beside, artefacts.link(study.folder / "pairs.parquet"), splits)
     external = external_context(study, tables, best, artefacts)
     unbeaten += external["warnings"] if external else []
     probed = probes_context(study, artefacts)

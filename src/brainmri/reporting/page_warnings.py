@@ -5,6 +5,7 @@ from pathlib import Path
 from brainmri.mapping import is_number
 from brainmri.reporting.numbers import percent
 from brainmri.reporting.page_claims import LEAKS, MISSED
+from brainmri.reporting.page_shortcuts import title
 from brainmri.reporting.style import class_title
 from brainmri.reporting.words import place
 
@@ -149,8 +150,9 @@ def dataset_warnings(dataset: dict, splits: list[dict]) -> list[dict]:
         if more >= TELLING_METADATA:
             add(
                 "warning",
-                f"File metadata alone predicts the class with {percent(metadata['value'])} (majority class "
-                f"{percent(metadata['majority_share'])}): a model can score without looking at the brain.",
+                f"{title(metadata)} predict the class with {percent(metadata['value'])} (majority class "
+                f"{percent(metadata['majority_share'])}): by what these leave in the pixels, a model could "
+                "score without looking at the brain.",
             )
     if audit["label_conflicts"]:
         add("warning", f"{audit['label_conflicts']} images have a copy that carries another label.")
