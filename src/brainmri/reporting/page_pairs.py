@@ -56,6 +56,27 @@ def pair_tables(study: Study, artefacts: Artefacts) -> list[dict]:
     return tables
 
 
+def not_told_apart(tables: list[dict], leader: dict) -> list[str]:
+    """Return the models of a split that are not shown to differ in accuracy from the one told first.
+
+    Parameters
+    ----------
+    tables
+        What `pair_tables` returned.
+    leader
+        What `best_leak_free` returned.
+    """
+    place = leader["dataset"], leader["split"]
+    return [
+        row["other"] if row["better"] == leader["model"] else row["better"]
+        for table in tables
+        for row in table["rows"]
+        if (table["dataset"], table["split"]) == place
+        and leader["model"] in (row["better"], row["other"])
+        and not row["significant"]
+    ]
+
+
 def pair_row(row: dict) -> dict:
     """Return a pair with the better model first, ready to print."""
     turned = row["accuracy_difference"] < 0
