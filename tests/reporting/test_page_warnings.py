@@ -2,7 +2,7 @@
 
 import pytest
 
-from brainmri.reporting.page_warnings import warnings_of
+from brainmri.reporting.page_warnings import seed_notes, warnings_of
 
 LEAK_FREE = {"test": 40, "test_in_train": 0, "test_in_val": 0, "val": 20, "val_in_train": 0, "free": True}
 NO_COPIES = {"copied": [], "label_conflicts": 0, "kinds_searched": ["near", "mirrored", "rotated", "affine"]}
@@ -67,6 +67,22 @@ def test_rejected_files_and_few_groups_are_noted():
     assert [line["level"] for line in found] == ["note", "note"]
     assert "only 5 groups" in found[0]["text"]
     assert "2 of 100 files" in found[1]["text"]
+
+
+def test_a_class_of_few_groups_is_noted_though_the_test_part_has_many():
+    run = run_of(0.91, groups=90)
+    run["test"]["per_class"] = {
+        "glioma": {"n_groups": 19},
+        "no_tumor": {"n_groups": 20},
+        "absent": {"n_groups": 0},
+    }
+    (line,) = warnings_of([DATASET], [split_of()], [run])
+    assert line["level"] == "note" and "fewer than 20 groups: glioma (19)." in line["text"]
+
+
+@pytest.mark.parametrize(("seeds", "is_note"), [([0], True), ([0, 1], False)])
+def test_one_training_a_model_tells_nothing_of_another_seed(seeds, is_note):
+    assert [line["level"] for line in seed_notes(seeds)] == ["note"] * is_note
 
 
 def test_copies_are_told_once_and_by_the_widest_count():
