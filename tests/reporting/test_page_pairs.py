@@ -10,6 +10,7 @@ from brainmri.reporting.page_pairs import (
     baseline_rows,
     baseline_warnings,
     beside_models,
+    not_told_apart,
     p_text,
     pair_row,
 )
@@ -45,6 +46,18 @@ def test_the_better_model_comes_first_and_all_turns_with_it():
 def test_only_what_the_adjusted_test_tells_apart_differs(p_value, is_sure):
     assert pair_row(row_of(p_value=p_value))["significant"] == is_sure
     assert p_text(0.0004) == "< 0.001"
+
+
+def test_beside_the_chosen_model_stand_those_that_may_be_as_good():
+    rows = [
+        pair_row(row_of("a", "b", p_value=0.3)),
+        pair_row(row_of("c", "a")),
+        pair_row(row_of("b", "c", 0.03, 0.3)),
+    ]
+    tables = [{"dataset": "set", "split": "grouped", "rows": rows}]
+    leader = {"dataset": "set", "split": "grouped", "model": "a"}
+    assert not_told_apart(tables, leader) == ["b"]
+    assert not_told_apart(tables, leader | {"split": "random"}) == []
 
 
 def test_the_matrix_is_ordered_and_mirrored():
@@ -123,6 +136,6 @@ def test_the_summary_table_has_a_line_for_each_baseline(study):
 
     columns = [{"name": "grouped"}, {"name": "random"}]
     lines = baseline_lines({"dataset": "phantom", "columns": columns}, baseline_rows(study, Links()))
-    assert list(lines) == ["majority class", "file metadata and the head's box", "nearest neighbour"]
+    assert list(lines) == ["majority class", "file metadata and box", "nearest neighbour"]
     assert all(len(cells) == 4 for cells in lines.values())
     assert lines["majority class"][0]["text"].endswith("%")

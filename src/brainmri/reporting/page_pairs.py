@@ -11,13 +11,13 @@ from brainmri.study import Study
 
 BASELINES = {
     "majority_class": "majority class",
-    "metadata": "file metadata and the head's box",
+    "metadata": "file metadata and box",
     "nearest_neighbour": "nearest neighbour",
 }
 # What models that are not shown to beat a baseline have not shown; of the nearest neighbour see `unshown`.
 UNSHOWN = {
-    "majority_class": "that anything was learnt is not shown",
-    "metadata": "to know more than the files and the head's place give away is not shown",
+    "majority_class": "it is not shown that anything was learnt",
+    "metadata": "it is not shown that more was learnt than the files and the head's place give away",
 }
 
 
@@ -190,7 +190,7 @@ def unshown(name: str, free: bool) -> str:
         return "what was learnt is not shown to be worth more than looking up the most similar picture"
     if name == "nearest_neighbour":
         return "memory of the training images may do as well"
-    return UNSHOWN.get(name, "to be worth more is not shown")
+    return UNSHOWN.get(name, "it is not shown to be worth more")
 
 
 def baseline_warnings(
