@@ -12,7 +12,7 @@ TEXTS = {
     "image_id", "image_id_a", "image_id_b", "path", "label", "source_split", "sha256", "pixel_sha256",
     "format", "patient_id", "status", "reason", "remarks", "group_id", "split", "predicted", "kind",
     "transform", "dataset", "protocol", "model", "baseline", "part", "other", "other_kind", "free_split",
-    "free_protocol", "absent_classes", "phase", "method",
+    "free_protocol", "absent_classes", "few_groups_classes", "phase", "method",
 }  # fmt: skip
 WHOLE_NUMBERS = {
     "row", "bytes", "width", "height", "channels", "left", "top", "right", "bottom", "label_index",

@@ -184,7 +184,7 @@ def test_every_section_of_the_contents_is_there(open_page):
     targets = page.locator("nav.contents a").evaluate_all("(links) => links.map((link) => link.hash)")
     assert {"#summary", "#data", "#copies", "#splits", "#models", "#comparison"} <= set(targets)
     assert all(page.locator(target).count() == 1 for target in targets)
-    for words in ("All trainings", "How much of the numbers was leakage", "Models against each other"):
+    for words in ("All trainings", "With leak and without", "Models against each other"):
         assert page.locator("#comparison", has_text=words).count() == 1, words
     # Every training is explained, and says how far that can be believed.
     assert page.locator("details.run").filter(has_text="Where it looks").count() == 8

@@ -94,6 +94,40 @@ def test_of_a_part_of_the_same_images_only_the_rest_can_differ(tmp_path):
     assert width < 0.8 * apart
 
 
+def test_at_equal_class_mix_another_mix_is_no_difference(tmp_path):
+    # A third of the gliomas is wrong, in the copies too; the clean part holds few of the easy classes.
+    published = images_of(120, images=1)
+    rare = published["truth"].isin([1, 2]) & (published["group_id"] >= "g030")
+    clean = published[~rare & (published["group_id"] >= "g024")].reset_index(drop=True)
+    hard = [
+        np.flatnonzero((own["truth"] == 0) & (own["group_id"].str[1:].astype(int) % 3 == 0))
+        for own in (published, clean)
+    ]
+    files = [
+        write_tested(tmp_path, published, wrong_at(published, *hard[0]), "published", "cnn"),
+        write_tested(tmp_path, clean, wrong_at(clean, *hard[1]), "published_clean", "cnn"),
+    ]
+    (row,) = table_of(files, resamples=500).to_dict("records")
+    assert row["accuracy_difference"] > 0.05
+    assert row["balanced_accuracy_difference"] == pytest.approx(0)
+    for name in ("accuracy", "macro_f1"):
+        assert row[f"{name}_equal_mix"] == pytest.approx(row[f"{name}_free"])
+        assert row[f"{name}_equal_mix_difference"] == pytest.approx(0)
+        assert row[f"{name}_equal_mix_difference_low"] < 0 < row[f"{name}_equal_mix_difference_high"]
+    assert row["few_groups_classes"] == f"{NAMES[1]}, {NAMES[2]}"
+
+
+def test_where_both_parts_have_the_classes_alike_nothing_is_weighted(tmp_path):
+    files = [
+        write_tested(tmp_path, PUBLISHED, wrong_at(PUBLISHED, 0), "published", "cnn"),
+        write_tested(tmp_path, GROUPED, wrong_at(GROUPED, *range(16)), "grouped", "cnn"),
+    ]
+    (row,) = table_of(files).to_dict("records")
+    for name in ("accuracy", "macro_f1"):
+        for ending in ("", "_difference"):
+            assert row[f"{name}_equal_mix{ending}"] == pytest.approx(row[name + ending])
+
+
 def test_a_class_that_one_part_lacks_is_left_out_of_both_and_named(tmp_path):
     without = CLEAN[CLEAN["truth"] != 3].reset_index(drop=True)
     files = [
@@ -149,6 +183,37 @@ def test_the_command_line_writes_all_three_tables(tmp_path):
     assert main([*arguments, "--predictions", *predictions, "--resamples", "100"]) == 0
     assert len(read_parquet(tmp_path / "pairs.parquet")) == 2
     assert len(read_parquet(tmp_path / "leakage.parquet")) == 2
+
+
+def simulated_clean(generator, groups=120):
+    """Draw a published test part, and what is left of it without copies, which rather keeps a hard class."""
+    truth = np.repeat(np.arange(4), groups)
+    copy = generator.random(len(truth)) < np.array([0.2, 0.8, 0.6, 0.6])[truth]
+    right = np.array([0.6, 0.9, 0.85, 0.95])[truth] + np.where(copy, 0.04, -0.04)
+    wrong = generator.random(len(truth)) >= right
+    predicted = (truth + np.where(wrong, generator.integers(1, 4, size=len(truth)), 0)) % 4
+    names = np.array([f"{index}" for index in range(len(truth))])
+    return [
+        JudgedSplit(
+            *("set", split, split, NAMES, names[kept], names[kept], truth[kept], [0]),
+            {"cnn": predicted[None, kept]},
+            {},
+        )
+        for split, kept in (("published", np.ones(len(truth), bool)), ("published_clean", ~copy))
+    ]
+
+
+@pytest.mark.slow
+def test_the_interval_at_equal_class_mix_holds_the_truth_as_often_as_it_promises():
+    generator = np.random.default_rng(0)
+    copied, trials, hits = np.array([0.2, 0.8, 0.6, 0.6]), 400, 0
+    # In a class with so many copies, the whole part is right more often than the clean one by 0.08 of them.
+    truth = (0.08 * copied * (1 - copied)).sum() / (1 - copied).sum()
+    for trial in range(trials):
+        (row,) = leakage_table(simulated_clean(generator), 200, trial).to_dict("records")
+        name = "accuracy_equal_mix_difference"
+        hits += row[f"{name}_low"] <= truth <= row[f"{name}_high"]
+    assert 0.93 <= hits / trials <= 0.99
 
 
 def simulated(generator, groups_of_parts, accuracies):

@@ -1,10 +1,14 @@
 """What the page says of copies and leaks."""
 
+import pandas as pd
+import pytest
+
 from brainmri.reporting.page_audit import (
     audit_context,
-    new_images,
+    known_images,
     sentences,
 )
+from brainmri.reporting.page_patients import across_words, no_leak_words, patients_across
 from brainmri.reporting.page_shortcuts import shortcut_context
 
 
@@ -26,7 +30,9 @@ AUDIT = {
         "high": 0.702,
         "majority_share": 0.287,
         "without_box": 0.594,
-        "features": {"bytes_per_pixel": 0.467, "bytes": 0.456, "height": 0.417, "width": 0.416},
+        "without_box_low": 0.575,
+        "without_box_high": 0.613,
+        "features": {"bytes_per_pixel": 0.467, "bytes": 0.456, "height": 0.417, "box_top": 0.416},
         "images": 3264,
         "groups": 2834,
         "folds": 5,
@@ -56,48 +62,127 @@ def test_test_images_with_a_copy_are_told_in_all_and_by_class():
     assert audit_context({"test_images_with_train_copy": {"without_mirrors": None}})["copied"] == []
 
 
-def test_really_new_images_are_told_first_and_by_the_widest_count():
-    told = sentences(AUDIT)
-    assert (
-        told[0] == "Of 394 published test images, 135 are really new: 259 have a copy in the training part."
+def test_copies_are_told_first_by_the_widest_count_and_no_image_is_called_new():
+    told = sentences(AUDIT, None)
+    assert told[0] == (
+        "Of 394 published test images, 259 have a copy in training. 135 have no copy found in training; "
+        "whether their patients are new is not known."
     )
     assert "10 images have a copy under another label" in told[1]
 
 
 def test_neighbours_are_told_beside_copies_and_not_counted_as_such():
     audit = AUDIT | {"test_images_with_train_neighbour": {"all": counts(30), "glioma": counts(3, 100)}}
-    assert "135 are really new" in sentences(audit)[0]
-    assert "For 30 test images" in sentences(audit)[1]
-    table = new_images(audit)
+    assert "135 have no copy found" in sentences(audit, None)[0]
+    assert "For 30 test images" in sentences(audit, None)[1]
+    table = known_images(audit, None)
     assert table["with_neighbours"]
     assert [row["neighbours"] for row in table["rows"]] == [30, 3]
 
 
+def test_where_patients_are_known_they_lead():
+    inventory = pd.DataFrame(
+        {
+            "source_split": ["train", "train", "test", "test", "test"],
+            "patient_id": ["p1", "p2", "p1", "p2", "p2"],
+            "label": ["glioma", "pituitary", "glioma", "glioma", "pituitary"],
+            "status": "ok",
+        }
+    )
+    patients = patients_across(inventory)
+    assert patients["all"] == {"count": 3, "of": 3, "unknown": 0}
+    assert patients["glioma"]["count"] == 2
+    assert sentences(AUDIT, patients)[0].startswith(
+        "All 3 published test images have their patient in training;"
+    )
+    assert known_images(AUDIT, patients)["rows"][1]["patients"] == 2
+    # Without patients, or without a test part, there is nothing to count.
+    assert patients_across(inventory.assign(patient_id=None)) is None
+    assert patients_across(inventory.assign(source_split=None)) is None
+    # What is rejected is trained on by nobody.
+    assert patients_across(inventory.assign(status=["corrupt", "ok", "ok", "ok", "ok"]))["all"]["count"] == 2
+
+
+@pytest.mark.parametrize(
+    ("count", "unknown", "copies", "told"),
+    [
+        (9, 0, 2, "All 9 published test images have their patient in training; 2 are copies besides."),
+        (4, 0, 1, "4 of 9 published test images have their patient in training; 1 has a copy there."),
+        (
+            1,
+            3,
+            0,
+            "1 of 9 published test images has its patient in training (the patient of 3 is not known); ",
+        ),
+        (
+            0,
+            0,
+            0,
+            "None of 9 published test images has a known patient in training; none was found to have a",
+        ),
+    ],
+)
+def test_patients_and_copies_are_told_apart(count, unknown, copies, told):
+    assert across_words({"count": count, "of": 9, "unknown": unknown}, copies).startswith(told)
+
+
+def test_no_leak_is_claimed_for_patients_only_where_they_are_known():
+    assert no_leak_words(pd.Series(["p1", "p2"])) == (
+        "no test image has its patient or a copy in training or validation"
+    )
+    for patients in ([None, None], ["p1", None]):
+        told = no_leak_words(pd.Series(patients))
+        assert "its patient" not in told and "slices of one may be on both sides" in told
+
+
 def test_a_set_without_leaks_and_one_without_test_part_are_told_apart():
     clean = {"images": 9, "test_images_with_train_copy": {"without_mirrors": {"all": counts(0, 9)}}}
-    assert sentences(clean) == [
-        "None of the 9 published test images was found to have a copy in the training part."
+    assert sentences(clean, None) == [
+        "None of the 9 published test images was found to have a copy in training; whether their patients "
+        "are new is not known."
     ]
     undivided = {"images": 9, "test_images_with_train_copy": {"without_mirrors": None}}
-    assert sentences(undivided) == ["The source has no test part of its own that copies could leak into."]
-    assert new_images(undivided) is None
-    assert sentences({}) == []
+    assert sentences(undivided, None) == [
+        "The source has no test part of its own that copies could leak into."
+    ]
+    assert known_images(undivided, None) is None
+    assert sentences({}, None) == []
 
 
-def test_each_class_has_its_new_images():
-    table = new_images(AUDIT)
+def test_each_class_has_its_images_without_a_copy():
+    table = known_images(AUDIT, None)
+    assert not table["with_patients"]
     assert table["columns"] == ["same or re-toned", "+ mirrored"]
     glioma = table["rows"][1]
-    assert (glioma["of"], glioma["counts"], glioma["new"], glioma["share"]) == (100, [20, 25], 75, "75.0 %")
+    assert (glioma["of"], glioma["counts"], glioma["no_copy"], glioma["share"]) == (
+        100,
+        [20, 25],
+        75,
+        "75.0 %",
+    )
 
 
 def test_the_shortcut_stands_beside_the_majority_class_and_its_interval():
     told = shortcut_context(AUDIT)
-    beside = "(95 % interval 66.6–70.2 %; majority class 28.7 %)"
-    assert told["text"] == f"File metadata alone predicts the class with 68.4 % {beside}."
+    beside = "(95 % interval 57.5–61.3 %; majority class 28.7 %)"
+    assert told["text"] == f"File metadata alone predict the class with 59.4 % {beside}."
+    assert told["more"].startswith(
+        "With the head's box, found in the picture, it is 68.4 % (95 % interval 66.6–"
+    )
+    assert "number of channels and file size are hidden from them" in told["more"]
     assert "bytes per pixel (46.7 %), bytes (45.6 %), height (41.7 %)." in told["more"]
-    assert "width" not in told["more"]
+    assert "box top" not in told["more"]
     assert told["recall"] == [("no tumor", "90.0 %")]
+
+
+def test_what_the_picture_tells_is_never_called_metadata_alone():
+    details = AUDIT["metadata_shortcut"]
+    older = AUDIT | {"metadata_shortcut": {key: details[key] for key in ("low", "high", "features")}}
+    told = shortcut_context(older)
+    assert told["text"].startswith("File metadata and the head's box predict the class with 68.4 % (95 %")
+    # Where no box was looked for, there is nothing to add.
+    blind = details | {"features": {"bytes": 0.456}}
+    assert "With the head's box" not in shortcut_context(AUDIT | {"metadata_shortcut": blind})["more"]
 
 
 def test_a_shortcut_that_was_not_measured_says_why():

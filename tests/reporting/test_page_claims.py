@@ -58,13 +58,26 @@ def test_seeds_are_told_apart_from_the_interval():
 @pytest.mark.parametrize(
     ("same", "free", "verdict", "words"),
     [
-        (0.95, 0.94, "reached", None),
-        (0.94, 0.85, "reached with leaks alone", "under the protocol random (94.0 %, 91.0–97.0)"),
+        (0.96, 0.97, "reached", None),
+        (0.95, 0.94, "within our interval", None),
+        (0.97, 0.94, "reached with leaks, within our interval without", None),
+        (
+            0.97,
+            0.85,
+            "reached with leaks, not reached without",
+            "it is reached (ours is 97.0 %, 94.0–100.0), and",
+        ),
+        (
+            0.94,
+            0.85,
+            "within our interval with leaks, not reached without",
+            "not reached where it is leak-free",
+        ),
         (0.90, 0.85, "not reached", "ours is 90.0 %, 87.0–93.0"),
         (0.90, 0.97, "not reached", "the claim is not reached"),
     ],
 )
-def test_a_claim_is_reached_where_our_interval_goes_up_to_it(same, free, verdict, words):
+def test_a_claim_is_reached_by_our_value_and_not_by_the_end_of_its_interval(same, free, verdict, words):
     row = row_of([same], [free], value=0.96)
     assert row["verdict"] == verdict
     found = claim_warnings(row)
@@ -88,7 +101,7 @@ def test_a_figure_of_the_training_part_stands_beside_ours_of_the_training_part_a
 def test_a_figure_of_a_validation_part_stands_beside_our_test_part():
     row = row_of([0.7], [0.6], value=0.69, part="val")
     assert row["on"] == "its validation part, which stood for a test"
-    assert (row["same"]["text"], row["verdict"]) == ("70.0 %", "reached with leaks alone")
+    assert (row["same"]["text"], row["verdict"]) == ("70.0 %", "reached with leaks, not reached without")
 
 
 def test_a_metric_that_is_no_share_differs_by_a_number_and_not_by_points():

@@ -28,7 +28,7 @@ def test_the_page_shows_panel_checks_and_warning_of_every_model(explained):
     assert "prove nothing" in page
     assert "Arun" in page
     assert "similarity 0.10" in page
-    assert "of the peaks lie in the true lesion" in page
+    assert "peaks lie in the true lesion" in page and "; by chance" in page
     assert "explain/explain.json" in page
 
 
@@ -95,3 +95,11 @@ def test_the_words_follow_the_intervals(similarity, difference, words):
     text = " ".join(findings("grad_cam", methods))
     assert "says nothing for 2 of 9 images" in text
     assert all(word in text for word in words)
+
+
+def test_hits_are_told_as_counts_with_an_interval_beside_chance():
+    methods = {"grad_cam": {"lesion_hit": entry(2 / 9, 0.03, 0.7)}, "random": {}}
+    (told,) = findings("grad_cam", methods, [0.01, 0.02])
+    assert told == ("Grad-CAM: 2 of 9 peaks lie in the true lesion (95 % interval 3–70 %); by chance 1.5 %.")
+    unknown = {"grad_cam": {"lesion_hit": entry(0.0, None, None)}}
+    assert findings("grad_cam", unknown) == ["Grad-CAM: 0 of 9 peaks lie in the true lesion."]

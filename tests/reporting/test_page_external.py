@@ -132,6 +132,8 @@ def test_a_sure_and_large_fall_is_a_warning_and_a_small_one_is_none(study, conte
     (warning,) = context["warnings"]
     assert (warning["level"], warning["where"]) == ("warning", "north, grouped")
     assert "cnn (93.0 % to 61.0 %; −32.0 points, −38.0 to −26.0)" in warning["text"]
+    assert "on the 200 images of south that are no copies or neighbours of north (35 are)" in warning["text"]
+    assert "no random sample" in warning["text"] and "carry over" not in warning["text"]
     path = study.folder / "external.parquet"
     kept = path.read_bytes()
     small = rows_of("north", "south", 0.91, own=0.93, spread=0.004)

@@ -13,7 +13,7 @@ from brainmri.errors import BrainmriError
 from brainmri.reporting.draw_curves import draw_curves
 from brainmri.reporting.embedding import Artefacts, vector_address
 from brainmri.reporting.gallery_table import LARGEST, RIGHT, UNSURE, WRONG, gallery_rows
-from brainmri.reporting.page_models import run_context, run_figures, selective_context
+from brainmri.reporting.page_models import calibration_lines, run_context, run_figures, selective_context
 
 LABELS = ["glioma", "no_tumor"]
 DRAWN = ("roc", "precision_recall", "reliability", "risk_coverage", "decision")
@@ -79,6 +79,13 @@ def test_all_metrics_of_a_training_stand_on_the_page(study, page):
 def test_where_every_case_is_referred_the_page_says_any():
     lines = dict(selective_context({"confidence": None, "wished_error": 0.0})["lines"])
     assert lines["a case is referred under a confidence of"] == "any"
+
+
+def test_a_temperature_that_made_it_worse_is_told():
+    before = {"temperature": 1.4, "ece_before": 0.03, "brier_before": 0.20, "log_loss_before": 0.40}
+    lines = dict(calibration_lines(before | {"ece_after": 0.05, "brier_after": 0.21, "log_loss_after": 0.38}))
+    assert lines["Brier score"].endswith("0.210 (on these test images the temperature made it worse)")
+    assert lines["log loss"] == "0.400 → 0.380" and lines["expected calibration error"] == "0.030 → 0.050"
 
 
 def test_further_seeds_are_linked_not_embedded(study):

@@ -10,6 +10,7 @@ from brainmri.reporting.page_pairs import (
     baseline_rows,
     baseline_warnings,
     beside_models,
+    not_told_apart,
     p_text,
     pair_row,
 )
@@ -47,6 +48,18 @@ def test_only_what_the_adjusted_test_tells_apart_differs(p_value, is_sure):
     assert p_text(0.0004) == "< 0.001"
 
 
+def test_beside_the_chosen_model_stand_those_that_may_be_as_good():
+    rows = [
+        pair_row(row_of("a", "b", p_value=0.3)),
+        pair_row(row_of("c", "a")),
+        pair_row(row_of("b", "c", 0.03, 0.3)),
+    ]
+    tables = [{"dataset": "set", "split": "grouped", "rows": rows}]
+    leader = {"dataset": "set", "split": "grouped", "model": "a"}
+    assert not_told_apart(tables, leader) == ["b"]
+    assert not_told_apart(tables, leader | {"split": "random"}) == []
+
+
 def test_the_matrix_is_ordered_and_mirrored():
     rows = pd.DataFrame([row_of("a", "b", -0.05), row_of("a", "c", -0.02, 0.3), row_of("b", "c", 0.03)])
     rows["accuracy"], rows["accuracy_other"] = [0.85, 0.85, 0.9], [0.9, 0.87, 0.87]
@@ -66,7 +79,12 @@ def test_one_model_alone_gives_a_figure_that_says_so(study, tmp_path):
 
 def beside_of(number: float, name="nearest_neighbour") -> dict:
     row = {"name": name, "title": name.replace("_", " "), "value": "97.2 %", "own": "95.0 %"}
-    return row | {"number": number, "text": f"{100 * number:+.1f}", "range": "", "beaten": number > 0}
+    row |= {"number": number, "text": f"{100 * number:+.1f}", "range": "", "p_value_holm": "0.010"}
+    return row | {"beaten": number > 0}
+
+
+def split_of(free=True) -> dict:
+    return {"dataset": "set", "name": "grouped", "leakage": {"free": free}}
 
 
 def test_models_that_do_not_beat_a_baseline_are_warned_of_by_name():
@@ -75,20 +93,34 @@ def test_models_that_do_not_beat_a_baseline_are_warned_of_by_name():
         ("set", "grouped", "bad"): [beside_of(-0.02), beside_of(-0.01, "metadata")],
         ("set", "grouped", "worse"): [beside_of(-0.2)],
     }
-    (warning,) = baseline_warnings(beside, {})
+    (warning,) = baseline_warnings(beside, {}, [split_of()])
     assert warning["where"] == "set, grouped" and warning["level"] == "warning"
     assert warning["text"].startswith(
-        "bad (95.0 %: -2.0 points, ), worse (95.0 %: -20.0 points, ) do not beat"
+        "bad (95.0 %: -2.0 points, ; p after Holm 0.010), worse (95.0 %: -20.0 points, ; p after Holm 0.010) "
+        "are not shown to beat nearest neighbour (97.2 % accuracy): "
     )
-    assert "nothing that memory of the training images does not do" in warning["text"]
+    assert "worth more than looking up the most similar picture" in warning["text"]
     assert "good" not in warning["text"]
+    (leaking,) = baseline_warnings(beside, {}, [split_of(free=False)])
+    assert leaking["text"].endswith("memory of the training images may do as well.")
+
+
+@pytest.mark.parametrize(
+    ("low", "p_value", "beaten"), [(0.01, 0.02, True), (0.01, 0.08, False), (-0.01, 0.02, False)]
+)
+def test_a_baseline_is_beaten_where_interval_and_adjusted_test_agree(monkeypatch, low, p_value, beaten):
+    row = row_of("a", "nearest_neighbour", 0.03, p_value) | {"dataset": "set", "split": "grouped"}
+    row |= {"other_kind": "baseline", "accuracy_difference_low": low}
+    monkeypatch.setattr("brainmri.reporting.page_pairs.read_pairs", lambda _: pd.DataFrame([row]))
+    ((told,),) = beside_models(None).values()
+    assert told["beaten"] == beaten
 
 
 def test_each_model_of_the_study_stands_beside_each_baseline(study, page):
     beside = beside_models(study)
     assert len(beside) == 4
     assert all(len(rows) == 3 for rows in beside.values())
-    found = [warning["where"] for warning in baseline_warnings(beside, {})]
+    found = [warning["where"] for warning in baseline_warnings(beside, {}, [])]
     assert ("phantom, random" in found) == any(
         not row["beaten"] for key, rows in beside.items() if key[1] == "random" for row in rows
     )
@@ -104,6 +136,6 @@ def test_the_summary_table_has_a_line_for_each_baseline(study):
 
     columns = [{"name": "grouped"}, {"name": "random"}]
     lines = baseline_lines({"dataset": "phantom", "columns": columns}, baseline_rows(study, Links()))
-    assert list(lines) == ["majority class", "file metadata alone", "nearest neighbour"]
+    assert list(lines) == ["majority class", "file metadata and box", "nearest neighbour"]
     assert all(len(cells) == 4 for cells in lines.values())
     assert lines["majority class"][0]["text"].endswith("%")

@@ -56,7 +56,10 @@ def test_a_reader_is_warned_of_the_background_and_of_labels_known_again(study, p
     splits = [{"dataset": "phantom", "name": name, "leakage": own} for name, own in leaks.items()]
     found = probe_warnings(list(probed.values()), splits)
     told = {(line["where"], line["text"].split(",")[0]): line for line in found}
-    assert "the background tells the class" in told["phantom, grouped", "From the border alone"]["text"]
+    assert (
+        "and any lesion there) tells of the class"
+        in told["phantom, grouped", "From the border alone"]["text"]
+    )
     assert "lie on both sides" in told["phantom, random", "On labels that mean nothing"]["text"]
     assert ("phantom, grouped", "On labels that mean nothing") not in told
     assert all(line["level"] == "warning" and line["links"][0]["digest"] for line in found)

@@ -2,12 +2,13 @@
 
 import pytest
 
-from brainmri.reporting.page_warnings import warnings_of
+from brainmri.reporting.page_warnings import seed_notes, warnings_of
 
 LEAK_FREE = {"test": 40, "test_in_train": 0, "test_in_val": 0, "val": 20, "val_in_train": 0, "free": True}
 NO_COPIES = {"copied": [], "label_conflicts": 0, "kinds_searched": ["near", "mirrored", "rotated", "affine"]}
 NO_COPIES |= {"metadata": None}
 DATASET = {"name": "set", "patients": 12, "files": 100, "usable": 100, "audit": NO_COPIES}
+DATASET |= {"test_patients": None}
 
 
 def split_of(**leakage) -> dict:
@@ -44,6 +45,12 @@ def test_a_class_that_is_left_without_a_test_image_is_told():
     assert "No image of no tumor is left to test on" in found[0]["text"]
 
 
+def test_patients_on_both_sides_of_the_sources_parts_are_a_warning():
+    across = {"all": {"count": 9, "of": 9, "unknown": 0}}
+    (line,) = warnings_of([DATASET | {"test_patients": across}], [split_of()], [run_of(0.91)])
+    assert line["level"] == "warning" and "9 of 9 images have their patient in its training" in line["text"]
+
+
 def test_unknown_patients_are_told_though_no_leak_was_found():
     found = warnings_of([DATASET | {"patients": 0}], [split_of()], [run_of(0.91)])
     assert "No patient ids: groups hold copies only" in found[0]["text"]
@@ -62,6 +69,22 @@ def test_rejected_files_and_few_groups_are_noted():
     assert "2 of 100 files" in found[1]["text"]
 
 
+def test_a_class_of_few_groups_is_noted_though_the_test_part_has_many():
+    run = run_of(0.91, groups=90)
+    run["test"]["per_class"] = {
+        "glioma": {"n_groups": 19},
+        "no_tumor": {"n_groups": 20},
+        "absent": {"n_groups": 0},
+    }
+    (line,) = warnings_of([DATASET], [split_of()], [run])
+    assert line["level"] == "note" and "fewer than 20 groups: glioma (19)." in line["text"]
+
+
+@pytest.mark.parametrize(("seeds", "is_note"), [([0], True), ([0, 1], False)])
+def test_one_training_a_model_tells_nothing_of_another_seed(seeds, is_note):
+    assert [line["level"] for line in seed_notes(seeds)] == ["note"] * is_note
+
+
 def test_copies_are_told_once_and_by_the_widest_count():
     lines = [
         {"what": name, "class": "all", "count": count, "of": 40, "share": "25.0 %"}
@@ -75,7 +98,7 @@ def test_copies_are_told_once_and_by_the_widest_count():
 
 @pytest.mark.parametrize(("accuracy", "is_warning"), [(0.35, False), (0.6, True)])
 def test_metadata_that_gives_the_class_away_is_a_warning(accuracy, is_warning):
-    metadata = {"value": accuracy, "low": None, "high": None, "majority_share": 0.3}
+    metadata = {"value": accuracy, "low": None, "high": None, "majority_share": 0.3, "with_box": False}
     found = warnings_of(
         [DATASET | {"audit": NO_COPIES | {"metadata": metadata}}], [split_of()], [run_of(0.91)]
     )

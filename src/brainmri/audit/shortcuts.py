@@ -1,4 +1,8 @@
-"""Shortcuts: how well what is known of a file, without looking at its picture, predicts the class."""
+"""Shortcuts: how well what is known of a file, and where the head lies in its picture, predict the class.
+
+Size, channels, bytes and compression are known without a look at the picture; the head's box is found in it,
+and told apart.
+"""
 
 from pathlib import Path
 
@@ -36,11 +40,12 @@ def shortcut_counts(inventory: Path, grouped: pd.DataFrame, images: Path | None)
 
 
 def metadata_shortcut(rows: pd.DataFrame, boxes: np.ndarray | None, groups: np.ndarray) -> dict:
-    """Return how well file metadata alone predicts the class, cross-validated with whole groups held out.
+    """Return how well file metadata and the head's box predict the class, whole groups held out.
 
     A forest of trees learns from size, channels, bytes, JPEG quality and the head's box on four fifths of the
-    groups and is asked about the last fifth. What it scores over the most frequent class can be had without
-    looking at the brain, and so may a network's accuracy.
+    groups and is asked about the last fifth; another learns the same without the box, which only the picture
+    tells. What they score over the most frequent class can be had without looking at the brain, and so may a
+    part of a network's accuracy.
 
     Parameters
     ----------
@@ -57,8 +62,9 @@ def metadata_shortcut(rows: pd.DataFrame, boxes: np.ndarray | None, groups: np.n
     dict
         ``metadata_shortcut_accuracy``: ``{"all": accuracy, class: recall}``, or None where it cannot be
         measured; ``metadata_shortcut``: the interval, ``majority_share``, ``balanced_accuracy``,
-        ``without_box`` (the accuracy without the head's box), ``features`` (the accuracy of each alone,
-        best first), ``folds``, ``images``, ``groups``, ``left_out`` (classes of fewer groups than folds);
+        ``without_box`` (the accuracy without the head's box) with ``without_box_low`` and
+        ``without_box_high``, ``features`` (the accuracy of each alone, best first), ``folds``,
+        ``images``, ``groups``, ``left_out`` (classes of fewer groups than folds);
         or the ``reason`` why it cannot be measured.
     """
     labels = rows["label"].astype(object) if "label" in rows else pd.Series(None, rows.index, dtype=object)
@@ -101,15 +107,19 @@ def measured(features: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, lef
     alone = {name: float(right([name], tree).mean()) for name in features}
     recall = {name: float(correct[truth == index].mean()) for index, name in enumerate(names)}
     low, high = grouped_interval(correct, group)
-    majority_share = float(np.bincount(truth).max() / len(truth))
+    majority = truth == np.bincount(truth).argmax()
+    blind = right(outside, forest()) if outside else majority
+    blind_low, blind_high = grouped_interval(blind, group)
     return {
         "metadata_shortcut_accuracy": {"all": float(correct.mean()), **recall},
         "metadata_shortcut": {
             "low": low,
             "high": high,
-            "majority_share": majority_share,
+            "majority_share": float(majority.mean()),
             "balanced_accuracy": float(np.mean(list(recall.values()))),
-            "without_box": float(right(outside, forest()).mean()) if outside else majority_share,
+            "without_box": float(blind.mean()),
+            "without_box_low": blind_low,
+            "without_box_high": blind_high,
             "features": dict(sorted(alone.items(), key=lambda entry: (-entry[1], entry[0]))),
             "folds": FOLDS,
             "images": len(truth),

@@ -1,8 +1,8 @@
 """The stage `baselines`: what can be scored on a split's test part without learning anything of tumours.
 
 - ``majority_class`` names the most frequent class of the training part, whatever it is shown.
-- ``metadata`` never sees a picture: a forest of trees learns from what `audit.shortcuts` knows of the files,
-  such as size, channels, bytes and where the head lies.
+- ``metadata`` sees no more of a picture than where the head lies: a forest of trees learns from that and what
+  `audit.shortcuts` knows of the files, such as size, channels and bytes.
 - ``nearest_neighbour`` learns nothing: it names the class of the training image that is most alike at 32 × 32
   pixels, as it stands or mirrored. It is right wherever a copy of the test image is in training.
 

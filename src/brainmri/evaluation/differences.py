@@ -15,7 +15,9 @@ groups can hide: Wilson's upper limit of none.
 test counts all ways to swap whole groups, and says how many of them differ in accuracy at least as much as
 what was observed. Counting them all needs no drawing: the differences of groups are whole numbers, whose
 sums have a distribution that is a product of binomial ones (Pagano and Tritchler, J. Am. Stat. Assoc. 78,
-1983). Where each group is one image, this is McNemar's exact test (Psychometrika 12, 1947).
+1983). Where each group is one image, this is McNemar's exact test (Psychometrika 12, 1947). A difference
+that is not the same in all classes counts as noise in the test; the resamples of the interval keep the
+classes apart. So the two may disagree.
 """
 
 import numpy as np

@@ -11,7 +11,13 @@ from brainmri.evaluation.calibration import calibration_error, reliability
 from brainmri.evaluation.curves import CURVES_SCHEMA, curves_table
 from brainmri.evaluation.differences import group_counts
 from brainmri.evaluation.entries import entry
-from brainmri.evaluation.metric_intervals import bounded_interval, metric_interval, proportion_interval
+from brainmri.evaluation.metric_intervals import (
+    RANKINGS,
+    bounded_interval,
+    metric_interval,
+    proportion_interval,
+    ranking_interval,
+)
 from brainmri.evaluation.metrics import class_metrics, confusion_counts, overall_metrics
 from brainmri.evaluation.model_inputs import read_calibration
 from brainmri.evaluation.predictions import PARTS, Predictions, read_predictions
@@ -22,7 +28,8 @@ from brainmri.intervals import LEVEL
 
 METHOD = (
     "groups resampled within classes (Rao-Wu-Yue bootstrap); metrics from 0 to 1: Wilson at the effective "
-    "sample size; losses: expanded percentiles; calibration error: less what noise adds up to"
+    "sample size; AUROC and average precision: Student's t of the logit; losses: expanded percentiles; "
+    "calibration error: less what noise adds up to"
 )
 
 
@@ -198,7 +205,8 @@ def class_entries(
         elif groups.size < 2:
             limits = (np.nan, np.nan)  # one group, however often drawn, shows no spread
         else:
-            limits = bounded_interval(value, resampled, kinds[short], grouping)
+            kind_of_interval = ranking_interval if short in RANKINGS else bounded_interval
+            limits = kind_of_interval(value, resampled, kinds[short], grouping)
         entries[short] = entry(value, limits)
     return entries
 

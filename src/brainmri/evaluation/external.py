@@ -38,6 +38,7 @@ EXTERNAL_SCHEMA = pa.schema(
         *((name, pa.int64()) for name in ("n_images", "n_groups", *LEFT_OUT)),
         *((name, pa.float64()) for name in ("own", "own_low", "own_high")),
         *((name, pa.int64()) for name in ("own_n_images", "own_n_groups")),
+        ("majority_share", pa.float64()),
         *(
             (f"difference{suffix}", pa.float64())
             for suffix in ("", "_low", "_high", "_lowest_seed", "_highest_seed")
@@ -248,6 +249,7 @@ def cell_rows(
         "classes": ", ".join(cell.classes),
         "n_images": len(cell.truth),
         "n_groups": cell.grouping.count,
+        "majority_share": float(np.bincount(cell.truth).max() / len(cell.truth)),
     }
     if beside is not None:
         facts |= {"own_n_images": len(beside[0].truth), "own_n_groups": beside[0].grouping.count}

@@ -1,4 +1,4 @@
-"""How much of a leaking protocol's number was leakage: the same model under two protocols.
+"""How much more a model scores under a protocol that leaks: the same model under two protocols.
 
 A row of ``leakage.parquet`` says what a model scores under a protocol that tests on what was trained on
 (published, random), what it scores under one that does not (grouped, published_clean), and the difference
@@ -9,6 +9,11 @@ put together and drawn together, within strata by class and by where a group lie
 other, in both): a group that is drawn twice counts twice in each part that it has images in, and what both
 parts share moves both numbers alike. Compared are the classes that both test parts have; the others, which
 `absent_classes` names, would compare different questions.
+
+The parts may also hold the classes in other shares, and a part with more of a hard class scores less without
+any leak. So accuracy and macro-F1 are told once more at the class mix of the leak-free part
+(`..._equal_mix`, direct standardisation): each true class of the leaking part weighs as much as it does in
+the other, in each resample too. Balanced accuracy weighs the classes alike and needs none of it.
 
 The interval includes the chance of which patients and copies the test parts hold. It does not include that
 of the trainings: each number is the mean of one training a seed, and the lowest and the highest difference
@@ -24,17 +29,22 @@ import pandas as pd
 import pyarrow as pa
 
 from brainmri.errors import BrainmriError
-from brainmri.evaluation.bootstrap import Grouping, collapsed, grouping_of
+from brainmri.evaluation.bootstrap import Grouping, collapsed, grouping_of, observed_and_resampled
 from brainmri.evaluation.differences import (
     DIFFERENCES,
     correlations,
     difference_interval,
     group_counts,
     limits_of,
-    resampled_together,
 )
 from brainmri.evaluation.metric_intervals import groups_behind, of_each_class
+from brainmri.evaluation.metrics import overall_metrics, ratio
 from brainmri.evaluation.tested import JudgedSplit, seed_choices
+
+# What depends on the shares of the classes, and its name at those of the leak-free part.
+EQUAL_MIX = {"accuracy": "accuracy_equal_mix", "macro_f1": "macro_f1_equal_mix"}
+# A class of fewer groups in a test part is named: what is told of it rests on few images.
+FEW_GROUPS = 10
 
 # Each protocol that leaks, and those that its numbers are held against.
 HELD_AGAINST = {"published": ("grouped", "published_clean"), "random": ("grouped",)}
@@ -60,6 +70,15 @@ LEAKAGE_SCHEMA = pa.schema(
             for suffix in (
                 *("", "_low", "_high", "_free", "_free_low", "_free_high"),
                 *("_difference", "_difference_low", "_difference_high"),
+                *("_difference_lowest_seed", "_difference_highest_seed"),
+            )
+        ),
+        ("few_groups_classes", pa.string()),
+        *(
+            (name + suffix, pa.float64())
+            for name in EQUAL_MIX.values()
+            for suffix in (
+                *("", "_low", "_high", "_difference", "_difference_low", "_difference_high"),
                 *("_difference_lowest_seed", "_difference_highest_seed"),
             )
         ),
@@ -117,6 +136,11 @@ def protocol_rows(leaking: JudgedSplit, free: JudgedSplit, resamples: int, seed:
         "n_shared_images": np.intersect1d(parts[0].image_id, parts[1].image_id).size,
         "n_shared_groups": np.intersect1d(parts[0].group_id, parts[1].group_id).size,
         "absent_classes": ", ".join(leaking.class_names[index] for index in absent),
+        "few_groups_classes": ", ".join(
+            leaking.class_names[index]
+            for index in common
+            if any(np.unique(part.group_id[part.truth == index]).size < FEW_GROUPS for part in parts)
+        ),
     }
     values, spread = metrics_of_both(parts, models, resamples, seed)
     groupings = [grouping_of(part.group_id, part.truth, len(part.class_names)) for part in parts]
@@ -125,12 +149,13 @@ def protocol_rows(leaking: JudgedSplit, free: JudgedSplit, resamples: int, seed:
             name: differences(
                 name, parts, groupings, values[name][:, :, chosen], spread[name][..., chosen].mean(axis=-1)
             )
-            for name in DIFFERENCES
+            for name in values
         }
         for index, model in enumerate(models):
             row = facts | {"model": model, "seed": own_seed, "seeds": len(chosen)}
             for name, found in columns.items():
-                row |= {name + suffix: column[index] for suffix, column in found.items()}
+                told = (suffix for suffix in found if name + suffix in LEAKAGE_SCHEMA.names)
+                row |= {name + suffix: found[suffix][index] for suffix in told}
             yield row
 
 
@@ -147,6 +172,7 @@ def metrics_of_both(
         In each resample.
     """
     classes, shape = len(parts[0].class_names), (2, len(models), len(parts[0].seeds))
+    contenders = len(models) * len(parts[0].seeds)
     groups, strata = drawn_together(parts)
     counts = [
         group_counts(
@@ -158,11 +184,32 @@ def metrics_of_both(
         )
         for part, group in zip(parts, groups, strict=True)
     ]
-    values, spread = resampled_together(np.concatenate(counts, axis=1), strata, resamples, seed)
+    flat = np.concatenate(counts, axis=1).reshape(len(strata), -1)
+
+    def metrics(weights: np.ndarray) -> dict[str, np.ndarray]:
+        both = (weights @ flat).reshape(len(weights), 2, contenders, classes, classes)
+        own, equal = overall_metrics(both), overall_metrics(at_equal_mix(both))
+        found = {name: own[name] for name in DIFFERENCES}
+        return found | {title: equal[name] for name, title in EQUAL_MIX.items()}
+
+    values, spread = observed_and_resampled(metrics, strata, resamples, seed)
     return (
         {name: value.reshape(shape) for name, value in values.items()},
         {name: value.reshape(-1, *shape) for name, value in spread.items()},
     )
+
+
+def at_equal_mix(counts: np.ndarray) -> np.ndarray:
+    """Return confusion counts of two parts, the first with the images of each true class that the second has.
+
+    Parameters
+    ----------
+    counts : (R, 2, K, C, C) array
+        Of both parts; rows of each table are true classes. A class that the first part lacks stays without.
+    """
+    images = counts.sum(axis=-1, keepdims=True)
+    weights = ratio(images[:, 1], images[:, 0], otherwise=0.0)
+    return np.stack([counts[:, 0] * weights, counts[:, 1]], axis=1)
 
 
 def drawn_together(parts: list[JudgedSplit]) -> tuple[list[np.ndarray], np.ndarray]:
@@ -199,9 +246,11 @@ def differences(
         The means over seeds in each resample.
     """
     means = values.mean(axis=2)
+    # The leak-free part keeps its own mix. The other's accuracy, weighted, is no single proportion any more.
+    plain = {title: own for own, title in EQUAL_MIX.items()}
     limits = [
-        limits_of(name, means[index], spread[:, index], parts[index].truth, groupings[index])
-        for index in range(2)
+        limits_of(own, means[index], spread[:, index], parts[index].truth, groupings[index])
+        for index, own in enumerate((name, plain.get(name, name)))
     ]
     groups = min(
         groups_behind(of_each_class(part.truth), grouping)

@@ -7,12 +7,17 @@ such as macro-F1, it was chosen by simulation: with 4 classes of accuracy 0.90 t
 macro-F1 held the truth in 97, 98, 94 and 94 % of trials for 2, 4, 10 and 30 groups a class, and percentiles
 of the same resamples in 48, 79, 88 and 93 %, because resamples of few errors often hold none. A perfect score
 still has an interval; percentiles would claim certainty. Losses have no upper bound and get percentiles,
-further out for few groups (the expanded interval of Hesterberg, Am. Stat. 69, 2015). With three groups a
-class the intervals of AUROC, average precision and the losses still hold the truth in 87 % only; with ten in
-93 % and more.
+further out for few groups (the expanded interval of Hesterberg, Am. Stat. 69, 2015): with 4 classes of 3
+groups they held the truth in 92 %, with 10 and 30 in 93 % and more.
+
+AUROC and average precision crowd against 1, where Wilson's interval is too narrow: with 10 groups a class and
+91 % accuracy it held the truth in 90 %, with 30 and 98 % in 88 %. They get Student's t on the scale of their
+logit, with as many degrees of freedom as the smallest of their classes has groups but one. That held it in
+95 to 98 % and in 94 to 96 %; with 10 groups and 66 % accuracy in 96 to 97 %, with 3 groups always.
 """
 
 import numpy as np
+from scipy.special import expit, logit
 from scipy.stats import norm, t
 
 from brainmri.evaluation.bootstrap import Grouping
@@ -21,6 +26,7 @@ from brainmri.intervals import LEVEL, wilson_interval
 NO_VARIANCE = 1e-20  # what rounding leaves of zero
 LOSSES = ("log_loss", "brier")  # without an upper bound
 SIGNED = ("mcc", "cohen_kappa")  # from -1 to 1
+RANKINGS = ("auroc", "average_precision", "macro_auroc", "macro_average_precision")
 
 
 def lowered_by(freedom: int) -> float:
@@ -108,6 +114,31 @@ def bounded_interval(
     return wilson_interval(value, size)
 
 
+def ranking_interval(
+    value: float, resampled: np.ndarray, kinds: list[np.ndarray], grouping: Grouping
+) -> tuple[float, float]:
+    """Return the interval of an AUROC or an average precision, or of a mean of these.
+
+    Parameters
+    ----------
+    value
+        The metric observed; NaN gives NaN.
+    resampled : (R,) float array
+        The metric in each resample; NaN where undefined.
+    kinds : list of (N,) bool arrays
+        As in `bounded_interval`, which is taken where the metric is 0 or 1 or does not vary.
+    grouping
+        The images' groups.
+    """
+    variance = variance_of(resampled)
+    if not NO_VARIANCE < value < 1 - NO_VARIANCE or not variance > NO_VARIANCE:
+        return bounded_interval(value, resampled, kinds, grouping)
+    fewest = min(np.unique(grouping.group[kind]).size for kind in kinds if kind.any())
+    # The error of a logit is that of the value by the slope of the curve.
+    distance = t.ppf((1 + LEVEL) / 2, max(1, fewest - 1)) * np.sqrt(variance) / (value * (1 - value))
+    return float(expit(logit(value) - distance)), float(expit(logit(value) + distance))
+
+
 def of_each_class(truth: np.ndarray) -> list[np.ndarray]:
     """Return which images, (N,) bool, are of each class that true class indices (N,) name."""
     return [truth == index for index in np.unique(truth)]
@@ -174,4 +205,5 @@ def metric_interval(
         return proportion_interval(value, resampled, np.ones(len(truth), bool), grouping)
     if name in LOSSES or (name in SIGNED and value <= 0):
         return percentile_interval(resampled, grouping)
-    return bounded_interval(value, resampled, of_each_class(truth), grouping)
+    kind_of_interval = ranking_interval if name in RANKINGS else bounded_interval
+    return kind_of_interval(value, resampled, of_each_class(truth), grouping)

@@ -89,10 +89,19 @@ def split_answers(context: dict) -> dict[str, dict]:
             *manifests,
         ),
         "classes": answer(listed([class_words(split) for split in splits]), *manifests),
-        "counts": answer(listed([class_words(split) for split in splits]), *manifests),
+        "counts": answer(listed([patient_words(split) for split in splits]), *manifests)
+        if all(part["patients"] is not None for split in splits for part in used_parts(split))
+        else None,
         "clusters": answer(
-            "Images of one patient and copies of one picture form a group; whole groups are resampled for "
-            "every interval.",
+            "Images of one patient, where patients are known, and copies of one picture form a group; whole "
+            "groups are resampled for every interval. "
+            + listed(
+                [
+                    f"{dataset['name']}: patients are not known, so slices of one count as strangers"
+                    for dataset in datasets
+                    if not dataset["patients"]
+                ]
+            ),
             *manifests,
         ),
         "difference": answer(
@@ -156,9 +165,7 @@ def excluded_words(split: dict) -> str:
 def parts_words(split: dict) -> str:
     """Return the size of each part of a split."""
     parts = ", ".join(
-        f"{part['title']} {part['images']} images of {part['groups']} groups"
-        for part in split["parts"]
-        if part["name"] != "excluded"
+        f"{part['title']} {part['images']} images of {part['groups']} groups" for part in used_parts(split)
     )
     return f"{place(split)} (protocol {split['protocol']}): {parts}"
 
@@ -173,12 +180,21 @@ def test_words(split: dict) -> str:
     return f"{place(split)}: {', '.join(parts) or 'none'} to test on"
 
 
+def used_parts(split: dict) -> list[dict]:
+    """Return the parts of a split that are trained, validated or tested on."""
+    return [part for part in split["parts"] if part["name"] != "excluded"]
+
+
+def patient_words(split: dict) -> str:
+    """Return how many patients and images of each class each part of a split has."""
+    patients = ", ".join(f"{part['title']} {part['patients']} patients" for part in used_parts(split))
+    return f"{class_words(split)}; {patients}"
+
+
 def class_words(split: dict) -> str:
     """Return how many images of each class each part of a split has."""
     parts = []
-    for part in split["parts"]:
-        if part["name"] == "excluded":
-            continue
+    for part in used_parts(split):
         counts = ", ".join(
             f"{name} {cell['count']}"
             for name, cell in zip(split["class_names"], part["classes"], strict=True)

@@ -167,7 +167,7 @@ def output_words(runs: list[dict], classes: str) -> str:
     """Return what a model puts out, and its referral thresholds."""
     known = [(run["model"], run["referral"].get("confidence")) for run in runs]
     told = [f"{model} {percent(confidence)}" for model, confidence in known if is_number(confidence)]
-    text = f"A calibrated probability of each of {classes}, and the class of the largest."
+    text = f"A temperature-scaled probability of each of {classes}, and the class of the largest."
     return (
         f"{text} Fitted on validation, the confidence under which a case is referred: {', '.join(told)}."
         if told

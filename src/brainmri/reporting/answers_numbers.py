@@ -1,9 +1,8 @@
 """Answers to checklists that are numbers: how well models do, what leaks, where they err."""
 
 from brainmri.reporting.answers_data import answer, listed
-from brainmri.reporting.numbers import percent
 from brainmri.reporting.page_external import believed
-from brainmri.reporting.words import with_interval
+from brainmri.reporting.words import value, with_interval
 from brainmri.study import Study
 
 OUTSIDE = "leave_one_out"
@@ -116,7 +115,7 @@ def failures(best: list[dict], runs: list[dict]) -> dict | None:
     for leader, run in of_best(best, runs):
         counts = (run["test"].get("confusion_matrix") or {}).get("counts") or []
         wrong = sum(sum(row) for row in counts) - sum(row[place] for place, row in enumerate(counts))
-        sure = percent(run["referral"].get("sure_errors_share"))
+        sure = value("accuracy", run["referral"].get("sure_errors"))
         told.append(
             f"{leader['dataset']}, {leader['split']}, {run['title']}: {wrong} of {run['images']} test images "
             f"are wrong, of these {sure} with a confidence over 90 %; the gallery shows those of which it "

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
@@ -67,9 +68,10 @@ def comparison_figure(table: pd.DataFrame) -> Figure:
     """
     datasets, marks = list(table["dataset"].unique()), split_marks(table)
     models = {name: list(table.loc[table["dataset"] == name, "model"].unique()) for name in datasets}
-    step = 0.17 * max(1, len(marks) * table["seed"].nunique()) + 0.3
+    seeds = sorted(table["seed"].unique())
+    step = 0.17 * max(1, len(marks) * len(seeds)) + 0.3
     heights = [0.7 + step * len(models[name]) for name in datasets]
-    figure = new_figure(1.25 + sum(heights))
+    figure = new_figure(1.5 + sum(heights) + (0.2 if len(seeds) > 1 else 0))
     add_title(figure, "Test parts: value and 95 % interval")
     panels = figure.subplots(
         len(datasets), 2, squeeze=False, sharey="row", sharex="all", height_ratios=heights
@@ -83,10 +85,24 @@ def comparison_figure(table: pd.DataFrame) -> Figure:
         panel[0].set_title(f"{dataset}\n{METRICS['accuracy']}", fontweight="normal", fontsize=10)
     lows = pd.concat([table[f"{metric}_low"].fillna(table[metric]) for metric in METRICS])
     # Cut at the lowest interval: the differences are what the figure is for.
-    panels[0][0].set_xlim(max(0.0, np.nan_to_num(lows.min()) - 0.04), 1.015)
+    start = max(0.0, np.floor(20 * (np.nan_to_num(lows.min()) - 0.02)) / 20)
+    panels[0][0].set_xlim(start, 1.015)
+    panels[0][0].xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+    unit = "%" + (f", from {100 * start:.0f}" if start else "")
+    for axes in panels[-1]:
+        axes.set_xlabel(unit)
     handles, legends = panels[0][0].get_legend_handles_labels()
     known = dict(zip(legends, handles, strict=True))
-    figure.legend(known.values(), known.keys(), loc="outside lower left", ncols=min(3, len(known)))
+    told = f"one point a seed, from above: {', '.join(map(str, seeds))}" if len(seeds) > 1 else None
+    figure.legend(
+        known.values(),
+        known.keys(),
+        loc="outside lower left",
+        ncols=min(3, len(known)),
+        title=told,
+        title_fontsize=9,
+        alignment="left",
+    )
     return figure
 
 

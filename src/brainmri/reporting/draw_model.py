@@ -214,7 +214,7 @@ def confusion_matrix_figure(title: str, labels: list[str], counts: np.ndarray) -
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set(xlabel="predicted", ylabel="true")
-    add_title(figure, title)
+    add_title(figure, f"Confusion matrix of {title}")
     axes.set_title(f"test part: {counts.sum()} images", fontweight="normal", fontsize=10)
     bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=24, label="share of the true class (%)")
     bar.outline.set_visible(False)

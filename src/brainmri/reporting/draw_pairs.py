@@ -23,6 +23,7 @@ from brainmri.reporting.style import (
 # Purple and orange stay apart for who cannot tell red from green; white is no difference.
 COLOURS = "PuOr_r"
 LEAST_SCALE = 0.02  # two points: smaller differences stay pale
+PALE = 0.2  # of its shade has a cell that is not sure
 NUMBERS_UP_TO = 8  # models; in a larger matrix a number would be too small to read
 
 
@@ -69,8 +70,9 @@ def pairs_figure(rows: pd.DataFrame, where: str) -> Figure:
     add_title(figure, f"{where}: accuracy of the model in the row less that in the column, in points")
     axes = figure.subplots()
     scale = max(LEAST_SCALE, float(np.nanmax(np.abs(difference))))
-    image = axes.imshow(difference, cmap=COLOURS, vmin=-scale, vmax=scale, aspect="auto")
-    mark_cells(axes, difference, sure, scale)
+    shades = np.where(sure, 1, PALE) * difference
+    image = axes.imshow(shades, cmap=COLOURS, vmin=-scale, vmax=scale, aspect="auto")
+    mark_cells(axes, difference, sure, shades / scale)
     numbers = range(1, len(models) + 1)
     axes.set_xticks(range(len(models)), numbers)
     titles = [f"{model}  {number}" for number, model in zip(numbers, models, strict=True)]
@@ -81,7 +83,7 @@ def pairs_figure(rows: pd.DataFrame, where: str) -> Figure:
     ticks = np.array([-scale, 0, scale])
     bar.set_ticks(ticks, labels=[in_points(float(tick), sign=True) if tick else "0" for tick in ticks])
     bar.outline.set_visible(False)
-    bar.set_label("points; ★: sure after Holm's adjustment (p < 0.05)")
+    bar.set_label("points; ★: sure (p < 0.05 after Holm); pale: not sure")
     return figure
 
 
@@ -100,7 +102,7 @@ def matrices(rows: pd.DataFrame) -> tuple[list[str], np.ndarray, np.ndarray]:
     return models, difference, sure
 
 
-def mark_cells(axes: Axes, difference: np.ndarray, sure: np.ndarray, scale: float) -> None:
+def mark_cells(axes: Axes, difference: np.ndarray, sure: np.ndarray, shades: np.ndarray) -> None:
     """Write the number into each cell where it can be read, and a star where it is sure."""
     colours = colormaps[COLOURS]
     with_numbers = len(difference) <= NUMBERS_UP_TO
@@ -108,7 +110,7 @@ def mark_cells(axes: Axes, difference: np.ndarray, sure: np.ndarray, scale: floa
         value = difference[row, column]
         words = in_points(float(value), sign=True) if with_numbers else ""
         words += "★" if sure[row, column] else ""
-        ink = text_colour_on(colours((value / scale + 1) / 2))
+        ink = text_colour_on(colours((shades[row, column] + 1) / 2))
         axes.text(column, row, words, ha="center", va="center", fontsize=9, color=ink)
     for place in range(len(difference)):
         axes.text(place, place, "·", ha="center", va="center", color=INK)

@@ -171,7 +171,7 @@ def evaluation_data(run: dict, split: dict) -> dict:
     """Return what the model was tested on, and what of it was known from training."""
     leak = split["leakage"]
     if leak["free"]:
-        told = "no test image was found to have its patient or a copy in training or validation"
+        told = split["no_leak"]
     else:
         told = (
             f"{leak['test_in_train']} of {leak['test']} test images ({leak['test_in_train_share']}) have "

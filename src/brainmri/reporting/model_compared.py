@@ -34,10 +34,13 @@ def beside_baselines(rows: list[dict], baselines: dict | None) -> dict | None:
     if not rows or baselines is None:
         return None
     cells = [
-        [row["title"], row["value"], f"{row['text']} ({row['range']})", "yes" if row["beaten"] else "no"]
+        [
+            *(row["title"], row["value"], f"{row['text']} ({row['range']})", row["p_value_holm"]),
+            "yes" if row["beaten"] else "not shown",
+        ]
         for row in rows
     ]
-    head = ["Baseline", "Its accuracy", "The model's less it, points", "Beaten"]
+    head = ["Baseline", "Its accuracy", "The model's less it, points", "p, Holm", "Beaten"]
     return table("Beside baselines, on the same test images", head, cells, baselines["link"])
 
 

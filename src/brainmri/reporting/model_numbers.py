@@ -57,9 +57,9 @@ def analyses(runs: list[dict], compared: list[dict]) -> dict:
         [
             str(run["seed"]),
             percent(run["referral"].get("confidence")),
-            percent(run["referral"].get("coverage")),
+            value("accuracy", run["referral"].get("kept")),
             value("accuracy", run["referral"].get("accuracy_kept")),
-            percent(run["referral"].get("sure_errors_share")),
+            value("accuracy", run["referral"].get("sure_errors")),
         ]
         for run in runs
     ]
@@ -78,7 +78,7 @@ def analyses(runs: list[dict], compared: list[dict]) -> dict:
         table("Calibration", ["Seed", *CALIBRATION], calibration, *links),
         table(
             "Selective prediction",
-            ["Seed", "Confidence asked", "Kept", "Accuracy of those", "Errors over 90 % confidence"],
+            ["Seed", "Confidence asked", "Kept", "Accuracy of those", "Of its errors, over 90 % confidence"],
             referral,
             *links,
         ),

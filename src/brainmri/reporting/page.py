@@ -26,10 +26,11 @@ from brainmri.reporting.page_pairs import (
     baseline_rows,
     baseline_warnings,
     beside_models,
+    not_told_apart,
     pair_tables,
 )
 from brainmri.reporting.page_probes import probe_warnings, probes_context
-from brainmri.reporting.page_warnings import warning_places, warnings_of
+from brainmri.reporting.page_warnings import seed_notes, warning_places, warnings_of
 from brainmri.study import Study
 
 
@@ -56,8 +57,10 @@ def page_context(study: Study, folder: Path) -> dict:
     audits = [copies_context(study, table["dataset"], artefacts) for table in tables]
     claims = claim_rows(study, runs, tables)
     best = [best for table in tables if (best := best_leak_free(table, splits, runs))]
+    pairs = pair_tables(study, artefacts)
+    best = [leader | {"alike": not_told_apart(pairs, leader)} for leader in best]
     beside, baselines = beside_models(study), baseline_rows(study, artefacts)
-    unbeaten = baseline_warnings(beside, artefacts.link(study.folder / "pairs.parquet"))
+    unbeaten = baseline_warnings(beside, artefacts.link(study.folder / "pairs.parquet"), splits)
     external = external_context(study, tables, best, artefacts)
     unbeaten += external["warnings"] if external else []
     probed = probes_context(study, artefacts)
@@ -77,12 +80,18 @@ def page_context(study: Study, folder: Path) -> dict:
         "best": best,
         "external": external,
         "leakage": leakage_context(study, best, artefacts),
-        "pairs": pair_tables(study, artefacts),
+        "pairs": pairs,
         "baselines": baselines,
         "baseline_lines": {table["dataset"]: baseline_lines(table, baselines) for table in tables},
         "beside": beside,
         "probes": probed,
-        "warnings": warnings_of(datasets, splits, runs, claims, [*unbeaten, *probe_warnings(probed, splits)]),
+        "warnings": warnings_of(
+            datasets,
+            splits,
+            runs,
+            claims,
+            [*unbeaten, *probe_warnings(probed, splits), *seed_notes(study.seeds)],
+        ),
         "places": warning_places(datasets, splits, runs),
         "comparison": {
             "rows": comparison_rows(runs, splits),

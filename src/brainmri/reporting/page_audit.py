@@ -9,6 +9,7 @@ from brainmri.reporting.copy_words import COUNT_TITLES, kind_title
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import percent
+from brainmri.reporting.page_patients import across_words, patients_across
 from brainmri.reporting.page_shortcuts import metadata_share, shortcut_context
 from brainmri.study import Study
 
@@ -60,7 +61,8 @@ def copies_context(study: Study, dataset: str, artefacts: Artefacts) -> dict:
     """
     folder = study.data_folder(dataset)
     audit, pairs = read_json(folder / "audit.json"), read_parquet(folder / "duplicates.parquet")
-    facts = read_parquet(folder / "inventory.parquet", ["image_id", "label", "source_split"])
+    inventory = read_parquet(folder / "inventory.parquet")
+    facts, patients = inventory[["image_id", "label", "source_split"]], patients_across(inventory)
     conflicts = conflicting_pairs(described(pairs, facts.set_index("image_id")))
     figures = study.dataset_figures(dataset) / "copies"
     sheets = [
@@ -73,9 +75,10 @@ def copies_context(study: Study, dataset: str, artefacts: Artefacts) -> dict:
     ]
     return {
         "name": dataset,
-        "sentences": sentences(audit),
-        "leaks": any(counts["all"]["count"] for counts in counts_of(audit).values()),
-        "classes": new_images(audit),
+        "sentences": sentences(audit, patients),
+        "leaks": any(counts["all"]["count"] for counts in counts_of(audit).values())
+        or bool(patients and patients["all"]["count"]),
+        "classes": known_images(audit, patients),
         "shortcut": shortcut_context(audit),
         **audit_context(audit),
         "conflicts": [conflict_row(row) for _, row in conflicts.head(CONFLICTS_SHOWN).iterrows()],
@@ -130,23 +133,32 @@ def counts_of(audit: dict) -> dict[str, dict]:
     return {name: entries for name, entries in counts.items() if entries}
 
 
-def sentences(audit: dict) -> list[str]:
-    """Return what a reader who knows nothing of the audit should know, a sentence or two each."""
+def sentences(audit: dict, patients: dict[str, dict] | None) -> list[str]:
+    """Return what a reader who knows nothing of the audit should know, a sentence or two each.
+
+    Parameters
+    ----------
+    audit
+        The content of ``audit.json``.
+    patients
+        What `patients_across` returned.
+    """
     told, counts = [], counts_of(audit)
     neighbours = audit.get("test_images_with_train_neighbour")
     if counts:
         # The last count is the widest: all kinds of copy.
         everything = list(counts.values())[-1]["all"]
         known, total = everything["count"], everything["of"]
-        if known:
+        new = "whether their patients are new is not known"
+        if patients:
+            told.append(across_words(patients["all"], known))
+        elif known:
             have = "has" if known == 1 else "have"
-            told.append(
-                f"Of {total} published test images, {total - known} are really new: "
-                f"{known} {have} a copy in the training part."
-            )
+            left = f" {total - known} have no copy found in training; {new}." if known < total else ""
+            told.append(f"Of {total} published test images, {known} {have} a copy in training.{left}")
         else:
             told.append(
-                f"None of the {total} published test images was found to have a copy in the training part."
+                f"None of the {total} published test images was found to have a copy in training; {new}."
             )
     elif is_number(audit.get("images")):
         told.append("The source has no test part of its own that copies could leak into.")
@@ -160,8 +172,16 @@ def sentences(audit: dict) -> list[str]:
     return told
 
 
-def new_images(audit: dict) -> dict | None:
-    """Return the table of test images per class: how many, how many known from training, how many new."""
+def known_images(audit: dict, patients: dict[str, dict] | None) -> dict | None:
+    """Return the table of test images per class: how many, and how many are known from training, by what.
+
+    Parameters
+    ----------
+    audit
+        The content of ``audit.json``.
+    patients
+        What `patients_across` returned.
+    """
     counts, neighbours = counts_of(audit), audit.get("test_images_with_train_neighbour")
     if not counts:
         return None
@@ -174,15 +194,21 @@ def new_images(audit: dict) -> dict | None:
             {
                 "name": "all classes" if label == "all" else class_title(label),
                 "of": entry["of"],
+                "patients": (patients or {}).get(label, {}).get("count"),
                 "counts": [(count.get(label) or {}).get("count") for count in counts.values()],
                 "neighbours": beside.get("count"),
-                "new": entry["of"] - entry["count"],
+                "no_copy": entry["of"] - entry["count"],
                 "share": percent(share),
                 "bar": None if share is None else round(100 * share, 2),
             }
         )
     titles = [COUNT_TITLES.get(name, name.replace("_", " ")) for name in counts]
-    return {"columns": titles, "with_neighbours": neighbours is not None, "rows": rows}
+    return {
+        "columns": titles,
+        "with_patients": patients is not None,
+        "with_neighbours": neighbours is not None,
+        "rows": rows,
+    }
 
 
 def conflict_row(pair: pd.Series) -> dict:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from brainmri.artefacts import read_json, write_text
+from brainmri.artefacts import read_json, read_parquet, write_text
 from brainmri.reporting.cards import CARDS_FOLDER, CHECKLISTS, card_names
 from brainmri.reporting.checklist import checklist
 from brainmri.reporting.checklist_answers import study_answers
@@ -11,6 +11,7 @@ from brainmri.reporting.markdown import card_markdown, checklist_markdown
 from brainmri.reporting.model_card import model_card
 from brainmri.reporting.model_compared import comparison_blocks
 from brainmri.reporting.page_audit import audit_context, sentences
+from brainmri.reporting.page_patients import patients_across
 from brainmri.reporting.page_shortcuts import shortcut_context
 from brainmri.study import Study
 
@@ -71,11 +72,13 @@ def cards_context(study: Study, context: dict) -> dict:
 
 def audit_of(study: Study, dataset: dict, audits: list[dict]) -> dict:
     """Return what is said of the copies in a data set, also in one that has no split of its own."""
-    audit = read_json(study.data_folder(dataset["name"]) / "audit.json")
+    folder = study.data_folder(dataset["name"])
+    audit = read_json(folder / "audit.json")
+    inventory = read_parquet(folder / "inventory.parquet", ["status", "source_split", "label", "patient_id"])
     links = next((known["links"] for known in audits if known["name"] == dataset["name"]), None)
     return {
         **audit_context(audit),
-        "sentences": sentences(audit),
+        "sentences": sentences(audit, patients_across(inventory)),
         "shortcut": shortcut_context(audit),
         "links": links or [dataset["links"]["audit"]],
     }

@@ -18,7 +18,8 @@ PARTS = {
     "val": ("its validation part, which stood for a test", "test"),
     "train": ("its training part", "train"),
 }
-REACHED, MISSED, LEAKS = "reached", "not reached", "reached with leaks alone"
+# From the best to the worst.
+GRADES = REACHED, WITHIN, MISSED = "reached", "within our interval", "not reached"
 
 
 def claim_rows(study: Study, runs: list[dict], tables: list[dict]) -> list[dict]:
@@ -74,6 +75,8 @@ def claim_row(claim: dict, dataset: str | None, runs: list[dict], table: dict | 
         "metric": metric_title(metric),
         "claimed": measured(metric, {"value": value})["text"],
         **cells,
+        "leaks": leaks,
+        "grades": {name: grade(value, cell) for name, cell in cells.items()},
         "verdict": verdict(value, cells["same"], cells["free"], leaks),
         "remark": claim.get("remark") or "",
     }
@@ -126,7 +129,7 @@ def difference(metric: str, ours: float | None, claimed: float | None) -> str:
 
 
 def verdict(claimed: float | None, same: dict, free: dict, leaks: bool) -> str:
-    """Return whether ours reaches the claim: whether its interval, or itself where it has none, does.
+    """Return in words how ours stands to the claim; where a leak made it stand better, both.
 
     Parameters
     ----------
@@ -137,13 +140,16 @@ def verdict(claimed: float | None, same: dict, free: dict, leaks: bool) -> str:
     leaks
         Whether the same protocol tests on what was trained on.
     """
-    if not is_number(claimed) or same["number"] is None:
+    own, without = grade(claimed, same), grade(claimed, free)
+    if leaks and own and without and GRADES.index(own) < GRADES.index(without):
+        return f"{own} with leaks, {without} without"
+    return own
+
+
+def grade(claimed: float | None, cell: dict) -> str:
+    """Return whether ours is at least the claim, or its interval goes up to it; empty where not known."""
+    if not is_number(claimed) or cell["number"] is None:
         return ""
-    if not reaches(same, claimed):
-        return MISSED
-    return LEAKS if leaks and free["number"] is not None and not reaches(free, claimed) else REACHED
-
-
-def reaches(cell: dict, claimed: float) -> bool:
-    """Tell whether a cell's interval goes up to the claim, or beyond."""
-    return (cell["high"] if is_number(cell["high"]) else cell["number"]) >= claimed
+    if cell["number"] >= claimed:
+        return REACHED
+    return WITHIN if is_number(cell["high"]) and cell["high"] >= claimed else MISSED

@@ -90,6 +90,7 @@ def best_leak_free(table: dict, splits: list[dict], runs: list[dict]) -> dict | 
         "split": base,
         "protocol": split["protocol"],
         "model": model,
+        "models": len(table["rows"]),
         "seeds": [run["seed"] for run in own],
         "images": own[0]["images"],
         "groups": own[0]["groups"],

@@ -7,6 +7,7 @@ from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.names import PART_TITLES, class_title, parts_present
 from brainmri.reporting.numbers import flattened, percent
 from brainmri.reporting.page_audit import audit_context
+from brainmri.reporting.page_patients import no_leak_words, patients_across
 from brainmri.reporting.page_quality import quality_context
 from brainmri.study import Study
 
@@ -38,6 +39,7 @@ def dataset_context(study: Study, dataset: str, artefacts: Artefacts) -> dict:
         "files": len(inventory),
         "usable": len(usable),
         "patients": patients,
+        "test_patients": patients_across(inventory),
         "counts": class_counts(inventory, study.class_names),
         "quality": quality_context(
             inventory, artefacts.figure(figures / "quality.png", f"A few odd files of each kind of {dataset}")
@@ -104,6 +106,8 @@ def split_context(study: Study, dataset: str, split: str, artefacts: Artefacts) 
     """
     path = study.split_folder(dataset, split) / "manifest.parquet"
     manifest, summary = read_parquet(path), read_json(path.with_name("split.json"))
+    known = read_parquet(study.data_folder(dataset) / "inventory.parquet", ["image_id", "patient_id"])
+    manifest = manifest.merge(known, on="image_id", how="left")
     figure = study.split_figures(dataset, split) / "class_counts.svg"
     excluded = manifest[manifest["split"] == "excluded"]
     reasons = excluded["reason"].fillna("no reason given").value_counts()
@@ -118,6 +122,7 @@ def split_context(study: Study, dataset: str, split: str, artefacts: Artefacts) 
         "class_names": [class_title(name) for name in study.class_names],
         "excluded": [{"reason": reason, "count": int(count)} for reason, count in reasons.items()],
         "leakage": leakage(manifest),
+        "no_leak": no_leak_words(manifest.loc[manifest["split"] != "excluded", "patient_id"]),
         "deviation": percent(summary["largest_deviation"], digits=2),
         "classes_without_test": summary["classes_without_test"],
         "figure": artefacts.figure(figure, f"Images of each class in each part of {dataset}, split {split}"),
@@ -134,6 +139,7 @@ def part_context(manifest: pd.DataFrame, part: str, class_names: list[str]) -> d
         "title": PART_TITLES.get(part, part),
         "images": len(rows),
         "groups": int(rows["group_id"].nunique()),
+        "patients": int(rows["patient_id"].nunique()) if rows["patient_id"].notna().all() else None,
         "classes": [
             {"count": int(counts.get(name, 0)), "share": percent(counts.get(name, 0) / len(rows))}
             for name in class_names

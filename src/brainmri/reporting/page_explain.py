@@ -1,6 +1,9 @@
 """What the page says of where a model looks, and of whether that can be believed."""
 
-from brainmri.artefacts import read_json
+from collections.abc import Iterable
+from statistics import fmean
+
+from brainmri.artefacts import read_json, read_parquet
 from brainmri.mapping import is_number
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.names import MAP_TITLES, run_title
@@ -43,6 +46,7 @@ def explain_context(study: Study, run: Run, artefacts: Artefacts, embedded: bool
     folder = run.folder / "explain"
     summary = read_json(folder / "explain.json")
     methods = {name: summary["methods"][name] for name in METHODS if name in summary["methods"]}
+    areas = read_parquet(folder / "explain.parquet", ["lesion_area"])["lesion_area"].dropna()
     links = [artefacts.link(folder / name) for name in ("explain.json", "explain.parquet")]
     panel = folder / "panel.png"
     title = run_title(run.dataset, run.split, run.model, run.seed)
@@ -58,7 +62,7 @@ def explain_context(study: Study, run: Run, artefacts: Artefacts, embedded: bool
         "kinds": ", ".join(f"{count} {kind}" for kind, count in summary["kinds"].items()),
         "layer": " × ".join(map(str, (summary["layer"] or {}).get("size", []))),
         "omitted": [f"{METHODS[name]} is left out: {why}." for name, why in summary["omitted"].items()],
-        "findings": [words for name in MAP_TITLES for words in findings(name, methods)],
+        "findings": [words for name in MAP_TITLES for words in findings(name, methods, areas)],
         "columns": [METHODS[name] for name in methods],
         "rows": check_rows(methods),
         "lesions": summary["n_lesions"],
@@ -98,8 +102,18 @@ def hundredths(value: float | None) -> str:
     return signed(value, 2) if is_number(value) else UNKNOWN
 
 
-def findings(name: str, methods: dict[str, dict]) -> list[str]:
-    """Return what the checks say of one method, in sentences; none where it was left out."""
+def findings(name: str, methods: dict[str, dict], lesion_areas: Iterable[float] = ()) -> list[str]:
+    """Return what the checks say of one method, in sentences; none where it was left out.
+
+    Parameters
+    ----------
+    name
+        Of the method.
+    methods
+        The entries of ``explain.json`` by method.
+    lesion_areas
+        The shares of the images that their lesions take: how often a point drawn at random lies in one.
+    """
     own, random = methods.get(name), methods.get("random", {})
     if own is None:
         return []
@@ -113,12 +127,18 @@ def findings(name: str, methods: dict[str, dict]) -> list[str]:
         areas += f"{hundredths(random['insertion']['value'])} for a random map"
         words.append(f"{title}: {areas}; {difference_words(own['insertion_over_random'])}")
     if "lesion_hit" in own:
-        hit, chance = own["lesion_hit"], random.get("lesion_hit", {}).get("value")
-        words.append(
-            f"{title}: {percent(hit['value'], 0)} of the peaks lie in the true lesion "
-            f"({hit['n_images']} images), against {percent(chance, 0)} for random maps."
-        )
+        words.append(f"{title}: {hit_words(own['lesion_hit'], list(lesion_areas))}")
     return words
+
+
+def hit_words(hit: dict, lesion_areas: list[float]) -> str:
+    """Return how many peaks lie in the true lesion, and how many would by chance."""
+    low, high = hit["low"], hit["high"]
+    known = is_number(low) and is_number(high)
+    limits = f" (95 % interval {100 * low:.0f}–{100 * high:.0f} %)" if known else ""
+    chance = f"; by chance {percent(fmean(lesion_areas))}" if lesion_areas else ""
+    count = round(hit["value"] * hit["n_images"])
+    return f"{count} of {hit['n_images']} peaks lie in the true lesion{limits}{chance}."
 
 
 def similarity_words(entry: dict) -> str:

@@ -6,7 +6,15 @@ from brainmri.artefacts import read_parquet
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.external_cells import cells_of
 from brainmri.reporting.names import class_title
-from brainmri.reporting.numbers import entry_of, in_points, measured, metric_title, span, span_of_seeds
+from brainmri.reporting.numbers import (
+    entry_of,
+    in_points,
+    measured,
+    metric_title,
+    percent,
+    span,
+    span_of_seeds,
+)
 from brainmri.study import Study
 
 TOLD = ("accuracy", "macro_f1", "log_loss")
@@ -87,6 +95,7 @@ def cell_row(metrics: dict[str, dict], free: bool, links: list[dict]) -> dict:
         "images": int(row["n_images"]),
         "groups": int(row["n_groups"]),
         "classes": [class_title(name) for name in row["classes"].split(", ") if name],
+        "majority": "" if pd.isna(row.get("majority_share")) else percent(row["majority_share"]),
         "values": [measured(name, metrics[name]) for name in TOLD],
         "titles": [metric_title(name) for name in TOLD],
         "at_home": measured("accuracy", entry_of(row, "own")),
@@ -180,6 +189,17 @@ def sentence(row: dict) -> str:
     return text + f" Among {', '.join(row['classes'])}."
 
 
+def left_words(row: dict) -> str:
+    """Return what the images tested are not, where relatives of the training set were left out."""
+    relatives = row["counts"]["copies_learnt"] + row["counts"]["copies_shared"]
+    if not relatives:
+        return ""
+    return (
+        f" that are no copies or neighbours of {row['trained_on']} ({relatives} are): what is left is no "
+        "random sample of it"
+    )
+
+
 def fall_warnings(outside: list[dict], tables: list[dict], link: dict) -> list[dict]:
     """Return a warning for each two data sets where models surely lose much accuracy, the worst first."""
     fallen: dict[tuple, list[dict]] = {}
@@ -197,7 +217,7 @@ def fall_warnings(outside: list[dict], tables: list[dict], link: dict) -> list[d
         more = f" and {len(rows) - len(named)} more" if len(rows) > len(named) else ""
         text = (
             f"On {tested_on} the accuracy of {', '.join(named)}{more} is far below that on the own test "
-            "part: what was learnt does not carry over to another source."
+            f"part, on the {rows[0]['images']} images of {tested_on}{left_words(rows[0])}."
         )
         where = f"{trained_on}, {split}"
         found.append({"level": "warning", "where": where, "text": text, "links": [link]})

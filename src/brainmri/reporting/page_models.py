@@ -27,9 +27,15 @@ CLASS_COLUMNS = (
     *("recall", "specificity", "precision", "negative_predictive_value"),
     *("f1", "auroc", "average_precision"),
 )
+# Errors of confidence that no noise shifts, so that a higher one is a worse one.
+PROPER = ("brier", "log_loss")
 # Each figure of a training: what it shows, for people who do not see it, and its caption.
 FIGURES = {
-    "curves.svg": ("Loss, accuracy and learning rate by epoch of", "Learning curves."),
+    "curves.svg": (
+        "Loss, accuracy and learning rate by epoch of",
+        "Learning curves. Training values are running means, with augmentation and dropout where there is "
+        "any; validation values without.",
+    ),
     "confusion_matrix.svg": (
         "Confusion matrix of the test part of",
         "Confusion matrix of the test part, in counts and in percent of the true class.",
@@ -196,5 +202,7 @@ def calibration_lines(calibration: dict) -> list[tuple[str, str]]:
     ):
         before, after = calibration.get(f"{name}_before"), calibration.get(f"{name}_after")
         if is_number(before) or is_number(after):
-            lines.append((title, f"{decimal(before)} → {decimal(after)}"))
+            worse = name in PROPER and is_number(before) and is_number(after) and after > before
+            note = " (on these test images the temperature made it worse)" if worse else ""
+            lines.append((title, f"{decimal(before)} → {decimal(after)}{note}"))
     return lines

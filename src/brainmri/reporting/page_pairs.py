@@ -9,14 +9,13 @@ from brainmri.study import Study
 
 BASELINES = {
     "majority_class": "majority class",
-    "metadata": "file metadata alone",
+    "metadata": "file metadata and box",
     "nearest_neighbour": "nearest neighbour",
 }
-# What a model that does not beat a baseline has not shown.
+# What models that are not shown to beat a baseline have not shown; of the nearest neighbour see `unshown`.
 UNSHOWN = {
-    "majority_class": "not shown to have learned anything",
-    "metadata": "shown no more than what the files give away without their pictures",
-    "nearest_neighbour": "shown nothing that memory of the training images does not do",
+    "majority_class": "it is not shown that anything was learnt",
+    "metadata": "it is not shown that more was learnt than the files and the head's place give away",
 }
 
 
@@ -53,6 +52,27 @@ def pair_tables(study: Study, artefacts: Artefacts) -> list[dict]:
             }
         )
     return tables
+
+
+def not_told_apart(tables: list[dict], leader: dict) -> list[str]:
+    """Return the models of a split that are not shown to differ in accuracy from the one told first.
+
+    Parameters
+    ----------
+    tables
+        What `pair_tables` returned.
+    leader
+        What `best_leak_free` returned.
+    """
+    place = leader["dataset"], leader["split"]
+    return [
+        row["other"] if row["better"] == leader["model"] else row["better"]
+        for table in tables
+        for row in table["rows"]
+        if (table["dataset"], table["split"]) == place
+        and leader["model"] in (row["better"], row["other"])
+        and not row["significant"]
+    ]
 
 
 def pair_row(row: dict) -> dict:
@@ -155,15 +175,26 @@ def beside_models(study: Study) -> dict[tuple[str, str, str], list[dict]]:
                 "own": measured("accuracy", {"value": row["accuracy"]})["text"],
                 **difference(row, "accuracy", turned=False),
                 "p_value_holm": p_text(row["p_value_holm"]),
-                # The whole interval has to lie above it.
-                "beaten": row["accuracy_difference_low"] > 0,
+                # The whole interval has to lie above it, and the adjusted test has to agree.
+                "beaten": row["accuracy_difference_low"] > 0 and row["p_value_holm"] < SIGNIFICANT,
             }
         )
     return found
 
 
-def baseline_warnings(beside: dict[tuple[str, str, str], list[dict]], link: dict) -> list[dict]:
-    """Return a warning for each baseline that models of a split do not beat, each told of its strongest.
+def unshown(name: str, free: bool) -> str:
+    """Return what is not shown where a baseline is not shown to be beaten; `free` of leaks is the split."""
+    if name == "nearest_neighbour" and free:
+        return "what was learnt is not shown to be worth more than looking up the most similar picture"
+    if name == "nearest_neighbour":
+        return "memory of the training images may do as well"
+    return UNSHOWN.get(name, "it is not shown to be worth more")
+
+
+def baseline_warnings(
+    beside: dict[tuple[str, str, str], list[dict]], link: dict, splits: list[dict]
+) -> list[dict]:
+    """Return a warning for each baseline that models are not shown to beat, each told of its strongest.
 
     Parameters
     ----------
@@ -171,7 +202,10 @@ def baseline_warnings(beside: dict[tuple[str, str, str], list[dict]], link: dict
         What `beside_models` returned.
     link
         Of the table that it was read from.
+    splits
+        What `split_context` returned, for whether a split leaks.
     """
+    free = {(split["dataset"], split["name"]): split["leakage"]["free"] for split in splits}
     unbeaten = {}
     for (dataset, split, model), rows in beside.items():
         rows = [row for row in rows if not row["beaten"]]
@@ -180,11 +214,15 @@ def baseline_warnings(beside: dict[tuple[str, str, str], list[dict]], link: dict
             unbeaten.setdefault((dataset, split, worst["name"]), []).append((model, worst))
     found = []
     for (dataset, split, name), models in unbeaten.items():
-        told = [f"{model} ({row['own']}: {row['text']} points, {row['range']})" for model, row in models]
-        verb, who = ("does", "it has") if len(models) == 1 else ("do", "they have")
+        told = [
+            f"{model} ({row['own']}: {row['text']} points, {row['range']}; p after Holm "
+            f"{row['p_value_holm']})"
+            for model, row in models
+        ]
+        verb = "is" if len(models) == 1 else "are"
         text = (
-            f"{', '.join(told)} {verb} not beat {models[0][1]['title']} ({models[0][1]['value']} accuracy): "
-            f"{who} {UNSHOWN.get(name, 'shown nothing')}."
+            f"{', '.join(told)} {verb} not shown to beat {models[0][1]['title']} "
+            f"({models[0][1]['value']} accuracy): {unshown(name, free.get((dataset, split), False))}."
         )
         found.append({"level": "warning", "where": f"{dataset}, {split}", "text": text, "links": [link]})
     return found

@@ -1,4 +1,4 @@
-"""What the page says of the probes: what a model could have learnt without looking at the lesion."""
+"""What the page says of the probes: what a model could have learnt from elsewhere than the lesion."""
 
 from brainmri.artefacts import read_json
 from brainmri.images.probed import CONTROL, PROBES, SHUFFLED
@@ -182,5 +182,11 @@ def warning_of(row: dict, model: str, free: bool) -> str:
         return ""
     share = f"{percent(row['share'], 0)} of what it gains over chance on whole images"
     if name == "border":
-        return f"From the border alone, {model} scores {told(row)}, {share}: the background tells the class."
-    return f"Without the centre, where most lesions lie, {model} scores {told(row)}, {share}."
+        return (
+            f"From the border alone, {model} scores {told(row)}, {share}: the rim of the image (skull, "
+            "scalp, outer brain, background, and any lesion there) tells of the class."
+        )
+    return (
+        f"Without the centre (where most lesions of the phantom lie; on real sets that is not known), "
+        f"{model} scores {told(row)}, {share}."
+    )

@@ -6,11 +6,12 @@ from brainmri.audit.copies import SEARCHED_KINDS
 from brainmri.mapping import is_number
 from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import percent
-from brainmri.reporting.page_claims import LEAKS, MISSED
+from brainmri.reporting.page_claims import MISSED
+from brainmri.reporting.page_shortcuts import title
 from brainmri.reporting.words import place
 
 ALARM_FROM = 0.99
-FEW_GROUPS = 30
+FEW_GROUPS, FEW_GROUPS_OF_CLASS = 30, 20
 UNSEALED_TOLD = 3
 # How far file metadata may beat the most frequent class before a reader is warned.
 TELLING_METADATA = 0.1
@@ -100,6 +101,16 @@ def split_warnings(split: dict, runs: list[dict]) -> list[dict]:
             "note",
             f"The test part has only {groups} groups: intervals are wide, small differences mean nothing.",
         )
+    classes = (own[0]["test"].get("per_class") or {}) if own else {}
+    few = {name: entry["n_groups"] for name, entry in classes.items() if is_number(entry.get("n_groups"))}
+    few = {name: count for name, count in few.items() if 0 < count < FEW_GROUPS_OF_CLASS}
+    if few:
+        told_of = ", ".join(f"{class_title(name)} ({count})" for name, count in few.items())
+        add(
+            "note",
+            f"Tested classes of fewer than {FEW_GROUPS_OF_CLASS} groups: {told_of}. What is told of them, "
+            "and macro-F1 and balanced accuracy, rest on few patients or copies.",
+        )
     single = own[0]["test"].get("single_group_classes") if own else None
     if single:
         add(
@@ -127,6 +138,13 @@ def dataset_warnings(dataset: dict, splits: list[dict]) -> list[dict]:
             "No patient ids: groups hold copies only. Slices of one patient may lie on both sides of every "
             "split, so even the grouped numbers may be too high.",
         )
+    known = (dataset["test_patients"] or {}).get("all")
+    if known and known["count"]:
+        add(
+            "warning",
+            f"In the source's own test part, {known['count']} of {known['of']} images have their patient in "
+            "its training part.",
+        )
     # The last count is the widest: all kinds of copy.
     for line in [line for line in audit["copied"] if line["class"] == "all"][-1:]:
         if line["count"]:
@@ -141,8 +159,9 @@ def dataset_warnings(dataset: dict, splits: list[dict]) -> list[dict]:
         if more >= TELLING_METADATA:
             add(
                 "warning",
-                f"File metadata alone predicts the class with {percent(metadata['value'])} (majority class "
-                f"{percent(metadata['majority_share'])}): a model can score without looking at the brain.",
+                f"{title(metadata)} predict the class with {percent(metadata['value'])} (majority class "
+                f"{percent(metadata['majority_share'])}): by what these leave in the pixels, a model could "
+                "score without looking at the brain.",
             )
     if audit["label_conflicts"]:
         add("warning", f"{audit['label_conflicts']} images have a copy that carries another label.")
@@ -160,17 +179,31 @@ def dataset_warnings(dataset: dict, splits: list[dict]) -> list[dict]:
 
 def claim_warnings(claim: dict) -> list[dict]:
     """Return what our figures say against a published one; training figures say nothing of a model."""
-    if claim["part"] == "train" or claim["verdict"] not in (MISSED, LEAKS):
+    same, free = claim["grades"]["same"], claim["grades"]["free"]
+    with_leaks_alone = claim["leaks"] and free == MISSED
+    if claim["part"] == "train" or not same or not (same == MISSED or with_leaks_alone):
         return []
     said = f"{claim['system']} claims {claim['claimed']} {claim['metric']} on {claim['on']}"
-    if claim["verdict"] == MISSED:
+    if same == MISSED:
         text = f"{said}; under the same protocol ours is {told(claim['same'])}: the claim is not reached."
     else:
         text = (
-            f"{said}; ours reaches it under the protocol {claim['protocol']} ({told(claim['same'])}), which "
-            f"tests on images known from training, and not where it is leak-free ({told(claim['free'])})."
+            f"{said}; under the protocol {claim['protocol']}, which tests on images known from training, "
+            f"it is {same} (ours is {told(claim['same'])}), and {free} where it is leak-free "
+            f"({told(claim['free'])})."
         )
     return [{"level": "warning", "where": f"{claim['dataset']}, {claim['model']}", "text": text}]
+
+
+def seed_notes(seeds: list[int]) -> list[dict]:
+    """Return a note where each model was trained once, so that the luck of a training is not known."""
+    if len(seeds) > 1:
+        return []
+    text = (
+        "One training a model: how far another seed would move the numbers is not known; differences between "
+        "protocols include that luck."
+    )
+    return [{"level": "note", "where": "all trainings", "text": text}]
 
 
 def unsealed_notes(paths: list[Path]) -> list[dict]:
