@@ -287,3 +287,22 @@ def test_a_linear_probe_trains_the_head_alone_and_counts_up_to_zero(prepared):
     assert changed == {key for key in before if key.startswith("head.")}
     assert all(parameter.requires_grad for parameter in network.parameters())
     assert replace(plan.recipe).freeze_body is False
+
+
+def test_one_size_of_batches_is_compiled_and_all_else_runs_as_it_is(prepared, monkeypatch):
+    """Each further size, and evaluation, would take the compiler's minute again."""
+    graphs, real = [], torch.nn.Module.compile
+
+    def counted(graph, inputs):
+        graphs.append(len(inputs))
+        return graph.forward
+
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", lambda part, **named: real(part, backend=counted, **named)
+    )
+    compiled, _ = weights_after(prepared, compile=True)
+    assert len(graphs) == 1
+    plain, run = weights_after(prepared, compile=False)
+    assert run.steps > 1 and len(run.model.state_dict()) == len(plain)
+    for key, tensor in plain.items():
+        torch.testing.assert_close(compiled[key], tensor, rtol=1e-4, atol=1e-5)
