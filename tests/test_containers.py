@@ -94,12 +94,12 @@ def test_the_image_runs_as_a_user_without_rights():
     assert "setup" not in sections()
 
 
-def test_a_user_whom_the_image_does_not_know_has_a_name(monkeypatch):
+def test_a_user_whom_the_image_does_not_know_has_a_name_and_a_home(monkeypatch):
     def unknown(number):
         raise KeyError(f"getpwuid(): uid not found: {number}")
 
     monkeypatch.setattr(pwd, "getpwuid", unknown)
-    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+    for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     final = text_of(DOCKER).rpartition("\nFROM ")[2]
     for words in re.findall(r"^ENV (.*)", final, flags=re.MULTILINE):
@@ -107,6 +107,9 @@ def test_a_user_whom_the_image_does_not_know_has_a_name(monkeypatch):
             monkeypatch.setenv(name, value)
     # Each run of Snakemake asks so, and falls where there is none.
     assert getpass.getuser() == "brainmri"
+    # Caches are written there, also where the image is read-only.
+    docs = (ROOT / "docs" / "containers.md").read_text()
+    assert f"--read-only --tmpfs {Path.home()}:exec " in docs
 
 
 def test_nothing_but_the_sources_can_get_into_the_image():
