@@ -129,6 +129,9 @@ def test_recipes_workflow_and_project_agree_on_the_version():
     )
     # In an image, its own command comes before that of the machine outside.
     assert "export PATH=/opt/brainmri/bin:{quote(os.path.dirname(sys.executable))}:" in snakefile
+    # So it does before a `.venv` that lies in a mounted folder, whose Python is outside.
+    stages = (ROOT / "dvc.yaml").read_text()
+    assert set(re.findall("PATH=.*?/bin:", stages)) == {'PATH="/opt/brainmri/bin:'}
 
 
 @pytest.mark.slow
