@@ -19,10 +19,12 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --create-home --uid 1000 brainmri
 COPY --from=build /opt/brainmri /opt/brainmri
-# USER for whoever runs with a number that has no name here: Snakemake asks for the name.
+# USER for whoever runs with a number that has no name here: Snakemake asks for the name. HOME, for caches, is one that
+# everybody may write, and the only one where the rest is mounted to be read.
 ENV PATH=/opt/brainmri/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
-    USER=brainmri
+    USER=brainmri \
+    HOME=/tmp
 WORKDIR /work
 RUN chown brainmri:brainmri /work
 USER brainmri

@@ -40,7 +40,9 @@ def cpu(work: Callable[[], object]) -> float:
 def measure(raw: Path, work: Path, rounds: int) -> tuple[int, dict[str, float]]:
     """Return the number of images, and the median ratio to decoding of each piece of work."""
     inventory = work / "inventory.parquet"
-    names = usable_images(inventory)["image_id"].tolist()
+    listed = usable_images(inventory)
+    names = listed["image_id"].tolist()
+    files = list(zip(names, listed["sha256"].tolist(), strict=True))
     blobs = [(raw / name).read_bytes() for name in names]
 
     def exact() -> None:
@@ -54,7 +56,7 @@ def measure(raw: Path, work: Path, rounds: int) -> tuple[int, dict[str, float]]:
 
     def packed() -> None:
         with tempfile.TemporaryFile() as file:
-            pack(raw, names, file, AUDIT_SIZE, CropSettings(method="none"), 1)
+            pack(raw, files, file, AUDIT_SIZE, CropSettings(method="none"), 1)
 
     kinds = {"bytes, pixels": exact, "near, mirrored, turned": searched}
     whole, packing = "all plain kinds", f"(packing at {AUDIT_SIZE} px: rule `shrink`)"

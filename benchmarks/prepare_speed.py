@@ -4,17 +4,18 @@
 
 1.00 is `cv2.imdecode(bytes, IMREAD_GRAYSCALE)` of bytes that lie in memory: no decoder of OpenCV is leaner.
 The whole is `brainmri.images.crop.pack`, all that the stage `crop` does with images: read each file, check
-its header, decode, find the head, resize, and write the packed array to disk. The reference way is that of
-the public notebooks: read and decode in colour, turn gray, blur, threshold, erode, dilate, contour, resize
-the colour image, write a JPEG file. Draws phantom slices where no folder is given. All kinds of work are
-measured in turn on the same images, round after round, and each round's CPU times are divided by the same
-round's decode: the machine's mood cancels out. Only what a second thread brings is wall time.
+digest and header, decode, find the head, resize, and write the packed array to disk. The reference way is
+that of the public notebooks: read and decode in colour, turn gray, blur, threshold, erode, dilate, contour,
+resize the colour image, write a JPEG file. Draws phantom slices where no folder is given. All kinds of work
+are measured in turn on the same images, round after round, and each round's CPU times are divided by the
+same round's decode: the machine's mood cancels out. Only what a second thread brings is wall time.
 """
 
 import argparse
 import os
 import tempfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
@@ -44,10 +45,10 @@ def timed(work: Callable[[], object], clock: Callable[[], float] = process_time)
     return clock() - started
 
 
-def packed(folder: Path, names: list[str], size: int, workers: int) -> None:
+def packed(folder: Path, files: list[tuple[str, str]], size: int, workers: int) -> None:
     """Prepare the files as the stage `crop` does."""
     with tempfile.TemporaryFile() as file:
-        pack(folder, names, file, size, SETTINGS, workers)
+        pack(folder, files, file, size, SETTINGS, workers)
 
 
 def prepared_by_the_reference(source: Path, target: Path, size: int) -> None:
@@ -67,13 +68,14 @@ def prepared_by_the_reference(source: Path, target: Path, size: int) -> None:
 def measure(folder: Path, names: list[str], size: int, rounds: int) -> dict[str, float]:
     """Return the median ratios of a set of images."""
     blobs = [(folder / name).read_bytes() for name in names]
+    files = [(name, sha256(blob).hexdigest()) for name, blob in zip(names, blobs, strict=True)]
     with tempfile.TemporaryDirectory() as temporary:
         target = Path(temporary) / "image.jpg"
         kinds = {
             "decode, header checked": lambda: [decode_gray(blob) for blob in blobs],
             "the same + head box": lambda: [find_box(decode_gray(blob), SETTINGS) for blob in blobs],
             "the same + resize": lambda: [prepare_image(decode_gray(blob), size, SETTINGS) for blob in blobs],
-            "pack: the whole, from file to packed array": lambda: packed(folder, names, size, 1),
+            "pack: the whole, from file to packed array": lambda: packed(folder, files, size, 1),
             "reference way": lambda: [
                 prepared_by_the_reference(folder / name, target, size) for name in names
             ],
@@ -87,7 +89,7 @@ def measure(folder: Path, names: list[str], size: int, rounds: int) -> dict[str,
             whole = ratios["pack: the whole, from file to packed array"]
             ratios["reference way / pack"] = ratios["reference way"] / whole
             one, two = (
-                timed(lambda count=count: packed(folder, names, size, count), perf_counter)
+                timed(lambda count=count: packed(folder, files, size, count), perf_counter)
                 for count in (1, 2)
             )
             ratios["pack: one thread / two (wall)"] = one / two

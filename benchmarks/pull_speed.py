@@ -5,9 +5,9 @@
 An S3 of moto on this machine holds both: the image files of a set, as `dvc add` of a folder takes them, and
 their packed array of `size` pixels a side, as the stage `crop` makes it. Each is pulled into an empty clone
 with an empty cache, in turn. The limit: the array takes less than a tenth of the files' time. The server
-answers at memory's speed, and `latency` milliseconds late: a real S3 takes 100 to 200 for a small object
-(Amazon, "Best practices design patterns: optimizing Amazon S3 performance"). Draws 7000 phantom slices where
-no folder is given.
+answers at memory's speed (each range of an object from what it read once), and `latency` milliseconds late:
+a real S3 takes 100 to 200 for a small object (Amazon, "Best practices design patterns: optimizing Amazon S3
+performance"). Draws 7000 phantom slices where no folder is given.
 """
 
 import argparse

@@ -8,8 +8,11 @@ The profiles of these names call it; by hand, the first line prints a number, th
 A job that came to its own end leaves its exit status in logs/jobs/NUMBER.exit, since schedulers forget jobs.
 """
 
+from __future__ import annotations  # `python3` of a login node may be 3.9.
+
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -20,6 +23,7 @@ from pathlib import Path
 from shlex import quote
 
 LOGS = Path("logs/jobs")
+STATUS = ".status"
 # Accounting, or another node's files, tell of an end some seconds after the queue has forgotten the job.
 SECONDS_UNTIL_ACCOUNTED = (0, 2, 4, 8, 16)
 # Runs a job, and keeps its exit status in a file. Who is killed leaves none, nor one of an earlier start.
@@ -63,11 +67,15 @@ def lsf(job: argparse.Namespace) -> tuple[list[str], None]:
     words = ["bsub", "-r", "-n", str(job.threads), "-W", str(job.minutes), "-M", f"{job.memory}MB"]
     words += ["-R", f"span[hosts=1] rusage[mem={job.memory}MB]", "-oo", str(LOGS / "%J.log")]
     words += ["-gpu", f"num={job.gpus}"] if job.gpus else []
-    return [*words, *queue_words(job, "-q"), "/bin/sh", job.script], None
+    # Its words are joined to a line for a shell.
+    return [*words, *queue_words(job, "-q"), "/bin/sh", quote(job.script)], None
 
 
 def kubernetes(job: argparse.Namespace) -> tuple[list[str], str]:
-    """A Job with one pod, in which the volume that holds this folder is mounted at the same place."""
+    """A Job with one pod, in which the volume that holds this folder is mounted at the same place.
+
+    As the caller, whose the files on the volume are: the image's own user may write nothing there.
+    """
     amounts = {"cpu": str(job.threads), "memory": f"{job.memory}M"}
     amounts |= {"nvidia.com/gpu": str(job.gpus)} if job.gpus else {}
     container = {
@@ -75,6 +83,7 @@ def kubernetes(job: argparse.Namespace) -> tuple[list[str], str]:
         "image": job.image,
         "command": ["/bin/sh", job.script],
         "workingDir": str(Path.cwd()),
+        "env": environment(),
         "resources": {"requests": amounts, "limits": amounts},
         "volumeMounts": [{"name": "shared", "mountPath": job.mount}],
     }
@@ -82,6 +91,7 @@ def kubernetes(job: argparse.Namespace) -> tuple[list[str], str]:
         "restartPolicy": "Never",
         # In the Job's own spec it would count the time that the pod waits for a node.
         "activeDeadlineSeconds": job.minutes * 60,
+        "securityContext": {"runAsUser": os.getuid(), "runAsGroup": os.getgid()},
         "containers": [container],
         "volumes": [{"name": "shared", "persistentVolumeClaim": {"claimName": job.volume}}],
     }
@@ -100,10 +110,14 @@ def kubernetes(job: argparse.Namespace) -> tuple[list[str], str]:
 
 
 def aws_batch(job: argparse.Namespace) -> tuple[list[str], None]:
-    """AWS Batch; its job definition mounts the file system that holds this folder at the same place."""
+    """AWS Batch; its job definition mounts the file system that holds this folder at the same place.
+
+    The definition alone can say as which user the container runs.
+    """
     amounts = {"VCPU": job.threads, "MEMORY": job.memory} | ({"GPU": job.gpus} if job.gpus else {})
     changes = {
-        "command": ["/bin/sh", "-c", f"cd '{Path.cwd()}' && sh '{job.script}'"],
+        "command": ["/bin/sh", "-c", f"cd {quote(str(Path.cwd()))} && sh {quote(job.script)}"],
+        "environment": environment(),
         "resourceRequirements": [{"type": kind, "value": str(value)} for kind, value in amounts.items()],
     }
     words = ["aws", "batch", "submit-job", "--job-name", "brainmri", "--job-definition", job.image]
@@ -117,6 +131,12 @@ def aws_batch(job: argparse.Namespace) -> tuple[list[str], None]:
         "--output",
         "text",
     ], None
+
+
+def environment() -> list[dict[str, str]]:
+    """Return what a container must know of a user whom its image does not: a folder of theirs, and a name."""
+    known = {"HOME": "/tmp", "USER": os.environ.get("USER", "brainmri")}
+    return [{"name": name, "value": value} for name, value in known.items()]
 
 
 def queue_words(job: argparse.Namespace, option: str) -> list[str]:
@@ -146,8 +166,25 @@ def keeper(script: Path, status_file: Path) -> Path:
 def kept(number: str) -> str | None:
     """Return what a job's own exit status says, None where it left none."""
     with suppress(OSError, ValueError):
-        return ended(int((LOGS / f"{number}.exit").read_text(encoding="utf-8")) == 0)
+        told = (LOGS / f"{number}.exit").read_text(encoding="utf-8")
+        if told.endswith(STATUS):
+            told = (LOGS / told).read_text(encoding="utf-8")
+        return ended(int(told) == 0)
     return None
+
+
+def keep(number: str, status_file: Path) -> None:
+    """Let NUMBER.exit be the file with a job's exit status: a link, or its name where there are no links."""
+    path = LOGS / f"{number}.exit"
+    try:
+        path.unlink(missing_ok=True)
+        try:
+            path.symlink_to(status_file.name)
+        except OSError:
+            path.write_text(status_file.name, encoding="utf-8")
+    except OSError as error:
+        # The job runs, and its scheduler tells of it as long as it knows it.
+        print(f"{path} cannot be written ({error.strerror})", file=sys.stderr)
 
 
 def state(scheduler: str, number: str) -> str:
@@ -291,7 +328,7 @@ def main() -> int:
         return 0
     LOGS.mkdir(parents=True, exist_ok=True)
     # The job's number is not known before it may run.
-    status_file = LOGS.resolve() / f"{uuid.uuid4().hex}.status"
+    status_file = LOGS.resolve() / f"{uuid.uuid4().hex}{STATUS}"
     given.script = str(keeper(Path(given.script).resolve(), status_file))
     hand_over, _ = SCHEDULERS[given.scheduler]
     command, text = hand_over(given)
@@ -300,9 +337,7 @@ def main() -> int:
         print(f"{command[0]} refused the job: {done.stderr.strip()}", file=sys.stderr)
         return done.returncode
     number = number_in(done.stdout)
-    link = LOGS / f"{number}.exit"
-    link.unlink(missing_ok=True)
-    link.symlink_to(status_file.name)
+    keep(number, status_file)
     print(number)
     return 0
 

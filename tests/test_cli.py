@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from brainmri import cli
 from brainmri.cli import COMMANDS, function_of, main
 
 BRAINMRI = Path(sys.executable).with_name("brainmri")
@@ -83,6 +84,16 @@ def test_a_mistake_ends_with_status_1_and_one_line(tmp_path):
         == f"brainmri audit: {tmp_path / 'none.parquet'} does not exist: run the stage that makes it first.\n"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_older_jsonargparse_of_conda_will_do(monkeypatch, tmp_path):
+    class Older:
+        def __init__(self, parser):
+            self.parse_args, self.instantiate_classes = parser.parse_args, parser.instantiate
+
+    monkeypatch.setattr(cli, "parser_of", lambda *given, newer=cli.parser_of: Older(newer(*given)))
+    assert main(["phantom", "--output", str(tmp_path / "set"), "--patients", "8", "--size", "64"]) == 0
+    assert list((tmp_path / "set").rglob("*.png")) or list((tmp_path / "set").rglob("*.jpg"))
 
 
 def test_a_misspelt_option_is_named(capsys):

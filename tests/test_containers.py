@@ -129,17 +129,20 @@ def test_the_image_runs_as_a_user_without_rights():
     assert "setup" not in sections()
 
 
-def test_a_user_whom_the_image_does_not_know_has_a_name(monkeypatch):
+def test_a_user_whom_the_image_does_not_know_has_a_name_and_a_home(monkeypatch):
     def unknown(number):
         raise KeyError(f"getpwuid(): uid not found: {number}")
 
     monkeypatch.setattr(pwd, "getpwuid", unknown)
-    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+    for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment(DOCKER).items():
         monkeypatch.setenv(name, value)
     # Each run of Snakemake asks so, and falls where there is none.
     assert getpass.getuser() == "brainmri"
+    # Caches are written there, also where the image is read-only.
+    docs = (ROOT / "docs" / "containers.md").read_text()
+    assert f"--read-only --tmpfs {Path.home()}:exec " in docs
 
 
 def test_nothing_but_the_sources_can_get_into_the_image():
@@ -151,6 +154,12 @@ def test_nothing_but_the_sources_can_get_into_the_image():
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_an_image_tells_the_version_of_the_project(recipe):
     assert labels(recipe)["org.opencontainers.image.version"] == PROJECT["version"]
+
+
+def test_a_stage_of_dvc_takes_the_images_command_before_a_machines():
+    """A `.venv` that lies in a mounted folder names a Python that the image does not have."""
+    stages = (ROOT / "dvc.yaml").read_text()
+    assert set(re.findall("PATH=.*?/bin:", stages)) == {'PATH="/opt/brainmri/bin:'}
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 Plain Python for the Snakefile. Each run holds a shared lock of the file system (`flock`) for as long as it
 lives, however it ends. Who gets that lock for itself alone knows that no other run is at work on this
-machine. The lock need not reach other machines: who works there gives signs of life, and is waited for.
+machine. The lock need not reach other machines, nor exist: each run gives signs of life, and those who do
+elsewhere are waited for.
 """
 
 import atexit
@@ -15,15 +16,19 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
+from typing import IO
 
 from brainmri.artefacts import HALF_WRITTEN
 from brainmri.attempts import attempts_of
 from brainmri.processes import identity, place
 from brainmri.signs import SECONDS_UNTIL_SILENT, give_signs
 from brainmri.standing import RUNS, is_alive, runs_at_work, silence
+from brainmri.training.lock import WITHOUT_LOCKS
 
 # Jobs end by themselves once their workflow has (`brainmri.parent`); a training writes its state first.
 SECONDS_TO_END = 15.0
+# For the last sign of life on its way, on a file system that is slow.
+SECONDS_TO_LEAVE = 5.0
 # Open for as long as this process lives.
 HELD = []
 
@@ -46,34 +51,76 @@ def take_over(snakemake_dir: Path, logs_dir: Path) -> list[str]:
     """
     try:
         snakemake_dir.mkdir(parents=True, exist_ok=True)
-        handle = (snakemake_dir / "brainmri.alive").open("a")
+        # To be read, too: NFS locks in common only what may be read, and alone only what may be written.
+        handle = (snakemake_dir / "brainmri.alive").open("a+")
     except OSError:
         # Where nothing may be written, Snakemake says so itself.
         return []
-    told = []
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        # Another run is alive, and Snakemake's own locks tell whether both want the same files.
-        pass
-    else:
-        locks = sorted((snakemake_dir / "locks").glob("*.lock"))
-        refused = alive_elsewhere(snakemake_dir, logs_dir) if locks else None
-        if refused:
-            # Snakemake stops at its own lock, where both want the same files.
-            told.append(refused)
-        elif locks:
-            told += ended(logs_dir)
-            for left in [*locks, *(snakemake_dir / RUNS).glob("*.json")]:
-                left.unlink(missing_ok=True)
-            remove_half_written(snakemake_dir.parent)
-            told.append("A run that was killed had locked this folder; it is unlocked, and its work goes on.")
-    with suppress(OSError):
-        fcntl.flock(handle, fcntl.LOCK_SH)
-        HELD.append(handle)
+    # First the sign, then the look: of two that begin at once on two machines, each sees the other.
     with suppress(OSError):
         sign_life(snakemake_dir / RUNS)
+    told = []
+    # Where another run is alive, Snakemake's own locks tell whether both want the same files.
+    if is_free(handle) and not is_alive_here(snakemake_dir):
+        told += cleared(snakemake_dir, logs_dir)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+    except OSError as error:
+        # Signs of life do without locks; a lock that is refused for another reason is worth a word.
+        if error.errno not in WITHOUT_LOCKS:
+            told.append(f"{handle.name} cannot be locked ({error.strerror}): signs of life tell of this run.")
+    HELD.append(handle)
     return told
+
+
+def is_free(handle: IO) -> bool:
+    """Lock a file for this run alone; say whether no other holds it, as far as the file system can tell."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in WITHOUT_LOCKS
+    return True
+
+
+def is_alive_here(snakemake_dir: Path) -> bool:
+    """Say whether another run gives signs of life on this machine."""
+    runs = [run for _, run in runs_at_work(snakemake_dir)]
+    return any(run["place"] == place() and run["pid"] != os.getpid() for run in runs)
+
+
+def cleared(snakemake_dir: Path, logs_dir: Path) -> list[str]:
+    """Take away what a killed run left, unless somebody is alive elsewhere, and say so."""
+    locks = {lock: mark_of(lock) for lock in sorted((snakemake_dir / "locks").glob("*.lock"))}
+    if not locks:
+        return []
+    refused = alive_elsewhere(snakemake_dir, logs_dir)
+    if refused:
+        # Snakemake stops at its own lock, where both want the same files.
+        return [refused]
+    told, remain = ended(logs_dir)
+    # That took its time, in which another run may have begun.
+    refused = remain or alive_elsewhere(snakemake_dir, logs_dir)
+    if refused:
+        return [*told, refused]
+    alive = {sign for sign, _ in runs_at_work(snakemake_dir)}
+    left = [lock for lock, mark in locks.items() if mark_of(lock) == mark]
+    left += [sign for sign in (snakemake_dir / RUNS).glob("*.json") if sign not in alive]
+    try:
+        for path in left:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        return [*told, f"What a run that was killed left cannot be removed ({error}): remove it by hand."]
+    remove_half_written(snakemake_dir.parent)
+    return [*told, "A run that was killed had locked this folder; it is unlocked, and its work goes on."]
+
+
+def mark_of(path: Path) -> tuple[int, int] | None:
+    """Return by what a file is known from a later one of its name; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def alive_elsewhere(snakemake_dir: Path, logs_dir: Path) -> str | None:
@@ -102,26 +149,62 @@ def sign_life(folder: Path) -> None:
     """Keep a file that tells other machines of this run, touched until it ends."""
     folder.mkdir(exist_ok=True)
     # Snakemake leaves the run's folder before it ends.
-    mine = folder.resolve() / f"{os.getpid()}-{token_hex(4)}.json"
-    mine.write_text(json.dumps(identity()), encoding="utf-8")
-    atexit.register(mine.unlink, missing_ok=True)
-    threading.Thread(target=give_signs, args=(mine, threading.Event()), daemon=True).start()
+    mine, text = folder.resolve() / f"{os.getpid()}-{token_hex(4)}.json", json.dumps(identity())
+    over = threading.Event()
+    touching = threading.Thread(target=give_signs, args=(mine, over, text), daemon=True)
+
+    def leave() -> None:
+        over.set()
+        touching.join(SECONDS_TO_LEAVE)
+        with suppress(OSError):
+            mine.unlink(missing_ok=True)
+
+    # Whole from the first look at it.
+    new = mine.with_suffix(".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(mine)
+    atexit.register(leave)
+    touching.start()
 
 
-def ended(logs_dir: Path) -> list[str]:
-    """Wait until the jobs of a killed run on this machine have ended; kill those that do not."""
+def ended(logs_dir: Path) -> tuple[list[str], str | None]:
+    """Wait until the jobs of a killed run on this machine have ended; kill those that do not.
+
+    Returns
+    -------
+        What was killed, in sentences, and of another person's job that runs on what to do.
+    """
     attempts = [attempt for record in logs_dir.rglob("*.jsonl") for attempt in attempts_of(record)]
     running, until = [one for one in attempts if not one.end], time.monotonic() + SECONDS_TO_END
     while (running := [one for one in running if one.runs_here]) and time.monotonic() < until:
         time.sleep(0.1)
+    killed, remain = [], None
     for job in running:
-        with suppress(ProcessLookupError):
-            os.kill(job.start["pid"], signal.SIGKILL)
-    return [
-        f"`brainmri {job.start['command']}` (process {job.start['pid']}) of a run that was killed "
-        "did not end, and was killed."
-        for job in running
-    ]
+        pid = job.start["pid"]
+        what = f"`brainmri {job.start['command']}` (process {pid}) of a run that was killed"
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        except PermissionError:
+            remain = (
+                f"{what} still runs for {owner_of(pid)}, so this folder stays locked: wait for its end, or "
+                f"ask them to stop it (kill {pid}); then the same command goes on."
+            )
+            continue
+        killed.append(f"{what} did not end, and was killed.")
+    return killed, remain
+
+
+def owner_of(pid: int) -> str:
+    """Return the name of the user whose process it is."""
+    process = Path("/proc", str(pid))
+    try:
+        return process.owner()
+    except KeyError:
+        return f"user {process.stat().st_uid}"
+    except OSError:
+        return "another user"
 
 
 def remove_half_written(folder: Path) -> None:
@@ -132,4 +215,5 @@ def remove_half_written(folder: Path) -> None:
             if "raw" in folders:
                 folders.remove("raw")
             for name in filter(HALF_WRITTEN.fullmatch, files):
-                Path(below, name).unlink(missing_ok=True)
+                with suppress(OSError):
+                    Path(below, name).unlink()

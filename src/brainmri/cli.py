@@ -152,7 +152,9 @@ def call(name: str, function, arguments: list[str]) -> int:
     """
     parser = parser_of(name, function)
     check_settings(function, arguments)
-    parsed = parser.instantiate(parser.parse_args(arguments))
+    # It has the other name in the newest jsonargparse of conda, 4.40.2.
+    instantiate = getattr(parser, "instantiate", None) or parser.instantiate_classes
+    parsed = instantiate(parser.parse_args(arguments))
     status = function(**parsed)
     return status if isinstance(status, int) else 0
 

@@ -43,6 +43,14 @@ def unreadable(path: Path | str, error: OSError, remedy: str = "run the stage fe
     return BrainmriError(f"{path} cannot be read ({error.strerror or error}): {remedy}.")
 
 
+def changed_since_checksum(path: Path | str) -> BrainmriError:
+    """Return the error for a raw file that is no longer the one that the tables tell of."""
+    return BrainmriError(
+        f"{path} changed since its checksum was taken: put it back, or run the stage checksum again, and all "
+        "that follows from it."
+    )
+
+
 def shown(value) -> str:
     """Return a value as it stands in a message: on one line, cut off where it is long."""
     try:

@@ -1,7 +1,6 @@
 """How one job stands, from its record, its log and what it makes."""
 
 import re
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ from brainmri.attempts import Attempt, attempts_of
 from brainmri.durations import duration
 from brainmri.errors import printable
 from brainmri.jobs import Job
-from brainmri.signs import SECONDS_UNTIL_SILENT
+from brainmri.signs import SECONDS_UNTIL_SILENT, now_at
 from brainmri.training.beat import elsewhere, time_of
 from brainmri.training.interruption import INTERRUPTED
 from brainmri.training.lock import holder_of
@@ -180,7 +179,7 @@ def runs_at_work(snakemake_dir: Path) -> list[tuple[Path, dict]]:
 def silence(path: Path) -> float:
     """Return for how many seconds nobody has touched a file; infinite where there is none."""
     touched = time_of(path)
-    return time.time() - touched / 1e9 if touched is not None else float("inf")
+    return now_at(path.parent) - touched / 1e9 if touched is not None else float("inf")
 
 
 def made_since(job: Job, when: datetime) -> bool:

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 import slurm_cluster
-from faulty_run import COMPARED, ROOT, FaultyRun, snakemake
+from faulty_run import ROOT, WANTED, FaultyRun, snakemake
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def faulty_run(cluster, tmp_path_factory):
 def local_run(tmp_path_factory):
     """Return the folder in which the same study ran without a cluster."""
     folder = tmp_path_factory.mktemp("local")
-    words = snakemake(folder, "--cores", "2", "--resources", "gpu=1", "--", *COMPARED)
+    words = snakemake(folder, "--cores", "2", "--resources", "gpu=1", "--", *WANTED)
     done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder

@@ -42,8 +42,8 @@ STUDY = {
     "resources": {"threads": 1},
 }
 RUNS = "results/tiny/phantom/grouped"
-# What must come out the same wherever the study ran.
-COMPARED = [
+# What is asked for; all that is made on the way to it must come out the same wherever the study ran.
+WANTED = [
     f"{RUNS}/manifest.parquet",
     *(
         f"{RUNS}/{model}/seed0/{name}"
@@ -103,7 +103,7 @@ class FaultyRun:
         """Run the study to its end, through a cancellation, a pre-emption and the death of a node."""
         words = snakemake(self.folder, "--profile", str(ROOT / "profiles/slurm"))
         words += ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "20"]
-        words += ["--", *COMPARED]
+        words += ["--", *WANTED]
         with (self.folder / "snakemake.out").open("wb") as output:
             self.process = subprocess.Popen(
                 words, cwd=ROOT, stdout=output, stderr=output, env=dict(os.environ)

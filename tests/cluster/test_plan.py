@@ -122,6 +122,17 @@ def test_what_judges_a_training_takes_turns_on_its_gpu(prepared):
     assert re.findall(r"Execute (\d+) jobs", told) == ["1", "3"], told
 
 
+def test_the_gpus_of_a_training_are_those_of_one_node(prepared):
+    for name in ("sbatch", "squeue", "sacct", "sacctmgr", "scancel"):
+        (prepared / name).write_text('#!/bin/sh\necho "$0 $*" >> "$(dirname "$0")/asked"\nexit 1\n')
+        (prepared / name).chmod(0o755)
+    words = ["--profile", "profiles/slurm", "--rerun-triggers", "mtime", "--retries", "0", "--config"]
+    _, told = snakemake(prepared, *words, "devices=4", "--", TRAINED[0])
+    assert (prepared / "asked").exists(), told
+    (line,) = (line for line in (prepared / "asked").read_text().splitlines() if "/sbatch " in line)
+    assert " --gpus=4 " in line and " --nodes=1 " in line, line
+
+
 def test_no_training_asks_for_more_time_than_a_partition_gives(prepared):
     lines, _ = submitted(prepared, "--", TRAINED[0])
     assert re.findall(r"walltime=(\d+:\d+)", "\n".join(lines)) == ["33:20", "48:00", "48:00"], lines

@@ -117,6 +117,55 @@ def test_a_scheduler_is_told_what_a_job_needs(tmp_path, scheduler, name, answer,
     assert "long" in asked and "gpu" not in asked.lower().replace(str(tmp_path), "")
 
 
+@pytest.mark.parametrize("scheduler", ["lsf", "aws_batch"])
+def test_a_folder_of_any_name_reaches_the_shell_that_runs_the_job(tmp_path, scheduler):
+    folder = tmp_path / "mother's $study"
+    folder.mkdir()
+    program(folder, "job.sh", "pwd > here\n")
+    # As LSF does with its last words, and a container with those of AWS Batch.
+    joined = '#!/bin/sh\nwhile [ "$1" != /bin/sh ]; do shift; done; eval "$*" >&2; echo "Job <12>"\n'
+    program(folder, "bsub", joined)
+    program(folder, "aws", RECORDER)
+    (folder / "aws.answer").write_text("12\n")
+    needs = ["--threads", "1", "--memory", "1", "--minutes", "1", "--image", "one", "job.sh"]
+    done = call(folder, "submit", scheduler, *needs)
+    assert done.stdout == "12\n", done.stderr
+    if scheduler == "aws_batch":
+        changes = next(
+            line for line in (folder / "aws.asked").read_text().splitlines() if line.startswith("{")
+        )
+        subprocess.run(json.loads(changes)["command"], check=True)
+    assert (folder / "here").read_text().strip() == str(folder)
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_where_there_are_no_links_a_job_is_observed_all_the_same(alone, linked, monkeypatch, capsys):
+    def refused(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    if not linked:
+        monkeypatch.setattr(Path, "symlink_to", refused)
+    (alone / "logs/jobs").mkdir(parents=True)
+    schedulers.keep("12", alone / "logs/jobs/ab.status")
+    assert schedulers.kept("12") is None
+    (alone / "logs/jobs/ab.status").write_text("0\n")
+    assert schedulers.kept("12") == "success"
+    # The job runs, whatever cannot be written of it.
+    (alone / "logs/jobs/13.exit").mkdir()
+    schedulers.keep("13", alone / "logs/jobs/ab.status")
+    assert "13.exit cannot be written" in capsys.readouterr().err
+
+
+def test_python_3_9_will_do():
+    # Beside this Python, where pyenv keeps several, or the system's.
+    folders = [*Path(sys.base_prefix).parent.glob("3.9*/bin"), Path("/usr/bin"), Path("/usr/local/bin")]
+    old = next((folder / "python3.9" for folder in folders if (folder / "python3.9").exists()), None)
+    if old is None:
+        pytest.skip("no Python 3.9 here")
+    done = subprocess.run([old, "-E", SCRIPT, "status", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_kubernetes_gets_a_job_with_the_shared_volume(tmp_path):
     program(tmp_path, "kubectl", RECORDER)
     (tmp_path / "kubectl.answer").write_text("brainmri-x7")
@@ -134,6 +183,9 @@ def test_kubernetes_gets_a_job_with_the_shared_volume(tmp_path):
         "nvidia.com/gpu": "1",
     }
     assert pod["containers"][0]["workingDir"] == str(tmp_path)
+    assert pod["securityContext"] == {"runAsUser": os.getuid(), "runAsGroup": os.getgid()}
+    known = {one["name"]: one["value"] for one in pod["containers"][0]["env"]}
+    assert known["HOME"] == "/tmp" and known["USER"]
     assert pod["volumes"][0]["persistentVolumeClaim"]["claimName"] == "claim"
 
 

@@ -63,6 +63,7 @@ def write_foreign(folder) -> None:
     labels, groups, _ = zip(*FOREIGN.values(), strict=True)
     files = pd.DataFrame({"image_id": [*FOREIGN, "z.png"], "path": [*FOREIGN, "z.png"]})
     files = files.assign(label=[*labels, "glioma"], status=["ok"] * len(FOREIGN) + ["corrupt"])
+    files["sha256"] = [*(file_digest(folder / "raw" / name) for name in FOREIGN), "0"]
     files["reason"] = [None] * len(FOREIGN) + ["cut off"]
     write_parquet(files, folder / "inventory.parquet", config={})
     table = pd.DataFrame({"image_id": [*FOREIGN], "group_id": groups})

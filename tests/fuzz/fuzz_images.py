@@ -1,5 +1,6 @@
 """Damaged images, one at a time: a row of the inventory with a reason, the same word from `predict`."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def prepare(folder: Path):
         path = f"damaged.{kind}"
         (folder / path).write_bytes(data)
         with one_thread_each(), decoder_messages() as messages:
-            finding = examine(folder, path, len(data), outside=False)
+            finding = examine(folder, path, len(data), hashlib.sha256(data).hexdigest(), outside=False)
             told = read_image(folder / path, 32, CropSettings(), messages)
         assert finding.status in STATUSES, finding
         assert finding.status == "ok" or 5 < len(finding.reason) < 250, finding

@@ -1,5 +1,6 @@
 """The packed array: right rows, right boxes, the same bytes whatever the workers."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -100,6 +101,19 @@ def test_an_image_that_went_away_stops_the_stage_and_leaves_nothing(listed, tmp_
     with pytest.raises(BrainmriError, match=r"gone\.png"):
         crop(listed / "raw", tmp_path / "inventory.parquet", tmp_path / "i.npy", tmp_path / "c.parquet", 32)
     assert [path.name for path in tmp_path.iterdir()] == ["inventory.parquet"]
+
+
+def test_an_image_that_changed_since_the_inventory_stops_the_stage(listed, tmp_path):
+    raw = tmp_path / "raw"
+    shutil.copytree(listed / "raw", raw)
+    file = raw / "glioma" / "7.png"
+    # As long as before, and an image still.
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(BrainmriError, match=r"7\.png changed .* run the stage checksum again"):
+        crop(raw, listed / "inventory.parquet", tmp_path / "i.npy", tmp_path / "c.parquet", 32)
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 
 
 @pytest.mark.parametrize("size", [0, -1, 5000])

@@ -205,7 +205,7 @@ def test_no_usable_image_is_an_error_with_a_reason(tmp_path):
     assert not (tmp_path / "inventory.parquet").exists()
 
 
-@pytest.mark.parametrize("change", ["added", "removed", "changed"])
+@pytest.mark.parametrize("change", ["added", "removed", "changed", "changed_in_place"])
 def test_files_that_changed_since_the_checksum_are_told(tmp_path, change):
     taken(tmp_path, GOOD)
     path = tmp_path / "raw" / "Training" / "glioma" / "1.jpg"
@@ -213,7 +213,9 @@ def test_files_that_changed_since_the_checksum_are_told(tmp_path, change):
         path.with_name("new.jpg").write_bytes(jpeg(3))
     elif change == "removed":
         path.unlink()
-    else:
+    elif change == "changed":
         path.write_bytes(jpeg(3, (99, 99)))
+    else:
+        path.write_bytes(path.read_bytes()[:-1] + b"\0")
     with pytest.raises(BrainmriError, match="run the stage checksum again"):
         inventory(tmp_path / "raw", tmp_path / "c.parquet", tmp_path / "i.parquet")

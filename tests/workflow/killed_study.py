@@ -63,16 +63,21 @@ class KilledStudy(Workflow):
 
     def made(self) -> dict[str, str]:
         """Return the digest of all that was made, by its path, but for what tells of times."""
-        digests = {}
-        for part in ("data", "results"):
-            for path in sorted((self.folder / part).rglob("*")):
-                name = str(path.relative_to(self.folder))
-                # A killed job may leave what it was writing; nobody reads that.
-                if path.suffix == ".tmp" or "/report/" in name:
-                    continue
-                if path.name == "history.parquet":
-                    table = pd.read_parquet(path).drop(columns=TIMES)
-                    digests[name] = table.to_csv(index=False)
-                elif path.is_file() and path.name not in TIMED:
-                    digests[name] = file_digest(path)
-        return digests
+        return made_in(self.folder)
+
+
+def made_in(folder: Path) -> dict[str, str]:
+    """Return the digest of all that a study made in a folder, by its path, but for what tells of times."""
+    digests = {}
+    for part in ("data", "results"):
+        for path in sorted((folder / part).rglob("*")):
+            name = str(path.relative_to(folder))
+            # A killed job may leave what it was writing; nobody reads that.
+            if path.suffix == ".tmp" or "/report/" in name:
+                continue
+            if path.name == "history.parquet":
+                table = pd.read_parquet(path).drop(columns=TIMES)
+                digests[name] = table.to_csv(index=False)
+            elif path.is_file() and path.name not in TIMED:
+                digests[name] = file_digest(path)
+    return digests

@@ -3,9 +3,12 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from time import sleep
+from unittest.mock import patch
 
 import boto3
+from moto.s3.models import FakeKey
 from moto.server import ThreadedMotoServer
 
 # The secret is looked for afterwards, wherever a tool may have written it.
@@ -15,11 +18,34 @@ KEYS = {
 }
 
 
+def read_once() -> property:
+    """Return an object's bytes as moto does, but read once.
+
+    For each range that is asked for, moto reads and copies the whole object first, which no S3 does: of a
+    large one that costs more than all the rest of its way.
+    """
+    plain, reading = FakeKey.value, Lock()
+
+    def value(key: FakeKey) -> bytes:
+        with reading:
+            if "bytes_read" not in key.__dict__:
+                key.bytes_read = plain.fget(key)
+            return key.bytes_read
+
+    def replace(key: FakeKey, new: bytes) -> None:
+        key.__dict__.pop("bytes_read", None)
+        plain.fset(key, new)
+
+    return property(value, replace)
+
+
 @contextmanager
 def local_s3(bucket: str, latency: float = 0.0) -> Iterator[str]:
     """Serve an empty bucket on a free port, each answer so many seconds late; yield the server's address."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or it tells every request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    once = patch.object(FakeKey, "value", read_once())
+    once.start()
     server.start()
     at_once = server._server.app
 
@@ -42,3 +68,4 @@ def local_s3(bucket: str, latency: float = 0.0) -> Iterator[str]:
         yield address
     finally:
         server.stop()
+        once.stop()

@@ -1,9 +1,12 @@
 """What a killed run left is taken away, and what a live one holds is not."""
 
+import errno
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -137,6 +140,138 @@ def test_a_run_that_lives_on_another_machine_is_waited_for(folders):
     assert not other.exists()
 
 
+def test_a_clock_that_is_wrong_takes_no_live_run_for_dead(folders, monkeypatch):
+    sign(folders[0], place="login2 pid:[1]", pid=9)
+    ahead = time.time() + 300
+    monkeypatch.setattr(time, "time", lambda: ahead)
+    (told,) = takeover.take_over(*folders)
+    assert "Snakemake (process 9) gave a sign of life on login2 0 s ago" in told
+    assert (folders[0] / "locks/0.output.lock").exists()
+
+
+def test_of_two_machines_seconds_apart_none_takes_what_the_other_holds(folders, monkeypatch):
+    """The first waits for an orphan when the second begins; their locks of the file system do not meet."""
+    monkeypatch.setattr(takeover.fcntl, "flock", lambda *_: None)
+    locks, held = folders[0] / "locks", {}
+
+    def on(machine: str) -> None:
+        for name in ("takeover", "brainmri.training.lock", "brainmri.training.beat", "brainmri.processes"):
+            monkeypatch.setattr(f"{name}.place", lambda: f"{machine} pid:[1]")
+
+    def slow(_):
+        on("login2")
+        held["told"] = takeover.take_over(*folders)
+        held["signs"] = set((folders[0] / RUNS).glob("*.json"))
+        # What its Snakemake does next where it wants other files, or where the first was faster.
+        (locks / "0.output.lock").unlink()
+        (locks / "0.output.lock").write_text("the second's")
+        on("login1")
+        return [], None
+
+    on("login1")
+    monkeypatch.setattr(takeover, "ended", slow)
+    (told,) = takeover.take_over(*folders)
+    assert "stays locked" in told and "on login2 " in told
+    assert "stays locked" in held["told"][0] and "on login1 " in held["told"][0]
+    assert (locks / "0.output.lock").read_text() == "the second's"
+    assert len(held["signs"]) == 2 and set((folders[0] / RUNS).glob("*.json")) == held["signs"]
+
+
+def test_a_lock_that_came_while_a_run_was_taken_over_stays(folders, monkeypatch):
+    lock = folders[0] / "locks" / "0.output.lock"
+
+    def slow(_):
+        lock.unlink()
+        lock.write_text("of a run that began since")
+        return [], None
+
+    monkeypatch.setattr(takeover, "ended", slow)
+    takeover.take_over(*folders)
+    assert lock.exists()
+
+
+def refusing(error: int, operation: int = 0):
+    """Return a `flock` of a file system that refuses."""
+    real = fcntl.flock
+
+    def flock(file, wanted):
+        if wanted & operation == operation:
+            raise OSError(error, os.strerror(error))
+        return real(file, wanted)
+
+    return flock
+
+
+# As NFS does (flock(2)): in common only what is open for reading.
+NFS = """
+import errno, fcntl, os
+real = fcntl.flock
+def flock(file, operation):
+    if operation & fcntl.LOCK_SH and fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+    return real(file, operation)
+fcntl.flock = flock
+"""
+
+
+def test_a_live_run_holds_its_lock_on_nfs_too(folders):
+    command = [sys.executable, "-c", NFS + ALIVE, ROOT / "workflow", *folders]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        other.stdout.readline()
+        (folders[0] / "locks/0.output.lock").touch()
+        for file in (folders[0] / RUNS).glob("*.json"):
+            file.unlink()
+        assert takeover.take_over(*folders) == []
+        other.kill()
+    assert (folders[0] / "locks/0.output.lock").exists()
+
+
+def test_a_run_that_lives_here_is_known_by_its_signs_where_locks_fail(folders, monkeypatch):
+    with subprocess.Popen(["sleep", "60"]) as other:
+        sign(folders[0], pid=other.pid, started=start_time(other.pid))
+        for error in (None, errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
+            if error:
+                monkeypatch.setattr(fcntl, "flock", refusing(error))
+            assert takeover.take_over(*folders) == []
+            takeover.HELD.clear()
+        other.kill()
+    assert (folders[0] / "locks/0.output.lock").exists()
+    # Dead, it is in nobody's way.
+    assert "unlocked" in takeover.take_over(*folders)[0]
+
+
+def test_a_lock_that_is_refused_for_no_known_reason_is_told(folders, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", refusing(errno.EIO, fcntl.LOCK_SH))
+    assert "brainmri.alive cannot be locked" in takeover.take_over(*folders)[-1]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start the processes of two users")
+def test_another_persons_job_that_runs_on_is_told_and_left_alone():
+    with tempfile.TemporaryDirectory() as place_for_all, subprocess.Popen(["sleep", "60"]) as orphan:
+        home = Path(place_for_all)
+        (home / ".snakemake" / "locks").mkdir(parents=True)
+        lock = home / ".snakemake" / "locks" / "0.output.lock"
+        lock.touch()
+        record(home / "logs", orphan.pid)
+        for path in (home, *home.rglob("*")):
+            path.chmod(0o777)
+        if (child := os.fork()) == 0:
+            try:
+                os.setgid(65534)
+                os.setuid(65534)
+                takeover.SECONDS_TO_END = 0.1
+                told = takeover.take_over(home / ".snakemake", home / "logs")
+            except BaseException as error:
+                told = [repr(error)]
+            (home / "told").write_text("\n".join(told))
+            os._exit(0)
+        os.waitpid(child, 0)
+        told = (home / "told").read_text()
+        assert f"process {orphan.pid}" in told and "still runs for root, so this folder stays locked" in told
+        assert lock.exists() and orphan.poll() is None
+        orphan.kill()
+
+
 def test_a_run_gives_signs_of_life_until_it_ends(folders):
     often = "import takeover; from brainmri import signs; signs.SECONDS_BETWEEN_SIGNS = 0.05"
     code = ALIVE.replace("from takeover", f"{often}\nfrom takeover")
@@ -151,6 +286,11 @@ def test_a_run_gives_signs_of_life_until_it_ends(folders):
         silent(file)
         until = time.monotonic() + 20
         while time.time() - file.stat().st_mtime > SECONDS_UNTIL_SILENT:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        # One that was taken away comes again.
+        file.unlink()
+        while not file.exists():
             assert time.monotonic() < until
             time.sleep(0.05)
         other.communicate("\n")

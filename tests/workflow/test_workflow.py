@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shutil
 from copy import deepcopy
 from urllib.parse import unquote
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -234,6 +236,33 @@ def test_a_file_that_differs_from_the_lock_stops_the_run(workflow):
     done = study.run("--", "data/phantom/checksums.parquet")
     assert done.returncode == 1
     assert "Training/glioma/never.jpg" in done.stdout + done.stderr
+
+
+def test_raw_files_that_change_between_two_runs_are_told_and_never_packed(workflow):
+    study = workflow(SMALL_STUDY)
+    inventory, packed = "data/phantom/inventory.parquet", "data/phantom/images_32.npy"
+    assert study.run("--", inventory).returncode == 0
+    table = pd.read_parquet(study.folder / inventory).query("status == 'ok'")
+    raw = study.folder / "data" / "phantom" / "raw"
+    first = raw / table["path"].iloc[0]
+    whole = first.read_bytes()
+    for change, sentence in (
+        (lambda: first.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1])), "run the stage checksum again"),
+        (first.unlink, "run the stage fetch again"),
+    ):
+        change()
+        done = study.run("--", packed)
+        assert done.returncode == 1
+        assert first.name in done.stdout + done.stderr and sentence in done.stdout + done.stderr
+        assert not (study.folder / packed).exists()
+    # One that came is in no table: it waits for the next checksum, which refuses it or lists it.
+    first.write_bytes(whole)
+    shutil.copy(first, first.with_name("new.png"))
+    assert study.run("--", packed).returncode == 0
+    assert len(np.load(study.folder / packed)) == len(table)
+    done = study.run("--forcerun", "checksum", "--", packed)
+    assert done.returncode == 1
+    assert "changed since they were fetched" in done.stdout + done.stderr
 
 
 def test_the_snakefile_names_the_file_of_every_rule():

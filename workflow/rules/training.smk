@@ -16,6 +16,8 @@ rule train:
     threads: demands.threads
     resources:
         gpu=demands.gpus("train"),
+        # All GPUs of a training, which Slurm spreads over nodes where it may; other schedulers do not read it.
+        nodes=1,
         mem_mb=demands.memory("train"),
         runtime=demands.minutes("train"),
     params:

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from brainmri.artefacts import read_parquet, write_parquet
-from brainmri.errors import BrainmriError, unreadable
+from brainmri.errors import BrainmriError, changed_since_checksum, unreadable
 from brainmri.images.decode import DecodeError, check_header, decode_checked, told_header
 from brainmri.images.decoder_messages import decoder_messages, lost_pixels
 from brainmri.images.header import (
@@ -95,19 +95,17 @@ def inventory(
     """
     table = read_parquet(checksums, columns=["path", "bytes", "sha256"])
     paths = table["path"].tolist()
-    sizes = dict(zip(paths, table["bytes"].tolist(), strict=True))
+    told = zip(table["bytes"].tolist(), table["sha256"].tolist(), strict=True)
+    checked = dict(zip(paths, told, strict=True))
     check_unchanged(raw, paths, checksums)
     visible = [path for path in paths if not is_hidden(path)]
     places = dict(zip(visible, find_places(visible, layout, classes), strict=True))
     root = find_root(visible, layout, classes)
-    for path in sizes.keys() - places.keys():
+    for path in checked.keys() - places.keys():
         image_id = posixpath.relpath(path, root) if root else path
         places[path] = Place(image_id, None, None, None, outside=False)
-    findings = examine_all(raw, places, sizes, workers)
-    rows = [
-        row_of(path, sizes[path], digest, places[path], findings[path])
-        for path, digest in zip(paths, table["sha256"].tolist(), strict=True)
-    ]
+    findings = examine_all(raw, places, checked, workers)
+    rows = [row_of(path, *checked[path], places[path], findings[path]) for path in paths]
     rows.sort(key=lambda row: row["image_id"])
     told = summary(rows)
     if not any(row["status"] == "ok" for row in rows):
@@ -137,7 +135,7 @@ def check_unchanged(raw: Path, paths: list[str], checksums: Path) -> None:
 
 
 def examine_all(
-    raw: Path, places: dict[str, Place], sizes: dict[str, int], workers: int
+    raw: Path, places: dict[str, Place], checked: dict[str, tuple[int, str]], workers: int
 ) -> dict[str, Finding]:
     """Look into every file, and tell which JPEGs the decoder mended in silence."""
     paths = sorted(places)
@@ -145,7 +143,7 @@ def examine_all(
 
         def examine_chunk(chunk: list[str]) -> list[tuple[Finding, bool]]:
             before = messages.size()
-            found = [examine(raw, path, sizes[path], places[path].outside) for path in chunk]
+            found = [examine(raw, path, *checked[path], places[path].outside) for path in chunk]
             # Other threads write to the same place: a message accuses the whole chunk.
             accused = messages.size() > before
             return [(finding, accused) for finding in found]
@@ -155,7 +153,7 @@ def examine_all(
         for path, (finding, accused) in zip(paths, found, strict=True):
             if accused and finding.status == "ok":
                 before = messages.size()
-                examine(raw, path, sizes[path], outside=False)
+                examine(raw, path, *checked[path], outside=False)
                 message = lost_pixels(messages.since(before))
                 if message is not None:
                     reason = f"pixels are lost: {message}"
@@ -163,7 +161,7 @@ def examine_all(
         return findings
 
 
-def examine(raw: Path, path: str, size: int, outside: bool) -> Finding:
+def examine(raw: Path, path: str, size: int, sha256: str, outside: bool) -> Finding:
     """Look into one file.
 
     Parameters
@@ -172,8 +170,8 @@ def examine(raw: Path, path: str, size: int, outside: bool) -> Finding:
         The folder with the data set's files.
     path
         The file's path below it.
-    size
-        Its bytes, by the checksum table.
+    size, sha256
+        Its bytes and their SHA-256, by the checksum table.
     outside
         Whether it lies in none of the folders that the layout names.
     """
@@ -188,7 +186,7 @@ def examine(raw: Path, path: str, size: int, outside: bool) -> Finding:
     file = raw / path
     try:
         if file.stat().st_size != size:
-            raise BrainmriError(f"{file} changed since its checksum was taken: run the stage checksum again.")
+            raise changed_since_checksum(file)
         with file.open("rb") as handle:
             start = handle.read(SNIFFED_BYTES)
             if sniff(start) is None:
@@ -198,6 +196,8 @@ def examine(raw: Path, path: str, size: int, outside: bool) -> Finding:
             data = start + handle.read()
     except OSError as error:
         raise unreadable(file, error) from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise changed_since_checksum(file)
     finding = decode_finding(data, path)
     is_dicom = sniff(start) == "dicom"
     if finding.status != "ok" and not (promises_image or is_dicom):
