@@ -61,7 +61,7 @@ def take_over(snakemake_dir: Path, logs_dir: Path) -> list[str]:
         sign_life(snakemake_dir / RUNS)
     told = []
     # Where another run is alive, Snakemake's own locks tell whether both want the same files.
-    if is_free(handle) and not is_alive_here(snakemake_dir):
+    if is_free(handle, snakemake_dir):
         told += cleared(snakemake_dir, logs_dir)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH)
@@ -73,19 +73,17 @@ def take_over(snakemake_dir: Path, logs_dir: Path) -> list[str]:
     return told
 
 
-def is_free(handle: IO) -> bool:
-    """Lock a file for this run alone; say whether no other holds it, as far as the file system can tell."""
+def is_free(handle: IO, snakemake_dir: Path) -> bool:
+    """Lock a file for this run alone, and say whether no other run is alive on this machine."""
+    me = identity()
+    others = [run for _, run in runs_at_work(snakemake_dir) if run["place"] == me["place"]]
+    others = [run for run in others if run["pid"] != me["pid"]]
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        return error.errno in WITHOUT_LOCKS
-    return True
-
-
-def is_alive_here(snakemake_dir: Path) -> bool:
-    """Say whether another run gives signs of life on this machine."""
-    runs = [run for _, run in runs_at_work(snakemake_dir)]
-    return any(run["place"] == place() and run["pid"] != os.getpid() for run in runs)
+        return error.errno in WITHOUT_LOCKS and not others
+    # Who began later waits for this lock. Who began before would hold it, had the file system not lost it.
+    return all(int(run["started"]) >= int(me["started"]) for run in others)
 
 
 def cleared(snakemake_dir: Path, logs_dir: Path) -> list[str]:

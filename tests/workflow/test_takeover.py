@@ -226,18 +226,29 @@ def test_a_live_run_holds_its_lock_on_nfs_too(folders):
     assert (folders[0] / "locks/0.output.lock").exists()
 
 
-def test_a_run_that_lives_here_is_known_by_its_signs_where_locks_fail(folders, monkeypatch):
+@pytest.mark.parametrize("error", [None, errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_run_that_lives_here_is_known_by_its_signs_where_locks_fail(folders, monkeypatch, error):
+    if error:
+        monkeypatch.setattr(fcntl, "flock", refusing(error))
+    # It began before this one; the file system has lost its lock, or knows none.
+    monkeypatch.setattr(takeover, "identity", lambda: identity() | {"started": "9" * 18})
     with subprocess.Popen(["sleep", "60"]) as other:
         sign(folders[0], pid=other.pid, started=start_time(other.pid))
-        for error in (None, errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
-            if error:
-                monkeypatch.setattr(fcntl, "flock", refusing(error))
-            assert takeover.take_over(*folders) == []
-            takeover.HELD.clear()
+        assert takeover.take_over(*folders) == []
+        assert (folders[0] / "locks/0.output.lock").exists()
+        takeover.HELD.clear()
         other.kill()
-    assert (folders[0] / "locks/0.output.lock").exists()
     # Dead, it is in nobody's way.
     assert "unlocked" in takeover.take_over(*folders)[0]
+
+
+def test_of_two_that_begin_at_once_on_one_machine_one_goes_on(folders):
+    # It has given its sign, and finds the lock taken.
+    with subprocess.Popen(["sleep", "60"]) as later:
+        sign(folders[0], pid=later.pid, started=start_time(later.pid))
+        assert "unlocked" in takeover.take_over(*folders)[0]
+        assert len(runs_at_work(folders[0])) == 2
+        later.kill()
 
 
 def test_a_lock_that_is_refused_for_no_known_reason_is_told(folders, monkeypatch):
