@@ -14,6 +14,7 @@ from brainmri.evaluation.metrics import OVERALL_METRICS
 from brainmri.evaluation.paired import PAIRS_SCHEMA, pairs_table
 from brainmri.evaluation.predictions import PARTS
 from brainmri.evaluation.tested import read_tested
+from brainmri.seeds import check_seed
 
 IDENTITY = ("dataset", "split", "protocol", "model", "seed")
 METRICS = (*OVERALL_METRICS, "macro_auroc", "macro_average_precision", "log_loss", "brier", "ece", "aurc")
@@ -79,6 +80,7 @@ def compare(
     if not metrics:
         raise BrainmriError("There is nothing to compare: name at least one metrics.json.")
     check_resamples(resamples)
+    check_seed(seed)
     if (pairs or leakage or external) and not predictions:
         raise BrainmriError(
             "Pairs, leakage and external validation are told from predictions: name those of each training."

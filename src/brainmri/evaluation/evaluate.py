@@ -19,6 +19,7 @@ from brainmri.evaluation.probabilities import brier_scores, log_losses, softmax
 from brainmri.evaluation.scores import class_scores, overall_scores
 from brainmri.evaluation.selective import confidence_entries, referral_entries
 from brainmri.intervals import LEVEL
+from brainmri.seeds import check_seed
 
 METHOD = (
     "groups resampled within classes (Rao-Wu-Yue bootstrap); metrics from 0 to 1: Wilson at the effective "
@@ -69,6 +70,7 @@ def evaluate(
         If the predictions have no test image, or an input does not fit.
     """
     check_resamples(resamples)
+    check_seed(seed)
     class_names, parts = read_predictions(predictions)
     if not len(parts["test"].truth):
         raise BrainmriError(f"{predictions} has no test image: nothing can be said of the model.")

@@ -22,6 +22,7 @@ from brainmri.evaluation.probe_training import ProbeTraining, shortened, trained
 from brainmri.images.box import CropSettings
 from brainmri.images.probed import CONTROL
 from brainmri.intervals import LEVEL
+from brainmri.seeds import check_seed
 from brainmri.training.recipe import Recipe
 
 PROBES_SCHEMA = pa.schema(
@@ -107,8 +108,7 @@ def probes(
     check_resamples(resamples)
     if epochs < 1:
         raise BrainmriError(f"epochs is {epochs}; allowed: 1 or more.")
-    if seed < 0:
-        raise BrainmriError(f"seed is {seed}; allowed: 0 or more.")
+    check_seed(seed)
     order = ProbeTraining(
         *(manifest, images, shortened(recipe, epochs), seed, crop, weights_dir, cache_dir, device, threads)
     )

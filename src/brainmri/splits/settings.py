@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import isclose
 
 from brainmri.errors import BrainmriError, nearest
+from brainmri.seeds import check_seed
 
 PROTOCOLS = ("grouped", "random", "published", "published_clean", "leave_one_out")
 # Under these the test part is given, and only train and val are drawn.
@@ -67,6 +68,7 @@ class SplitSettings:
             raise BrainmriError(
                 f"protocol: '{self.protocol}' is no split protocol. {nearest(self.protocol, PROTOCOLS)}"
             )
+        check_seed(self.seed)
         if self.conflicts not in ("exclude", "keep"):
             raise BrainmriError(f"conflicts: '{self.conflicts}' is not allowed. Known: exclude, keep.")
         self.refuse_impossible_folds()
