@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
@@ -148,6 +148,7 @@ def read_parquet(
     columns: list[str] | None = None,
     needed: Iterable[str] = (),
     unique: str | list[str] | None = None,
+    words: dict[str, Collection[str]] | None = None,
 ) -> pd.DataFrame:
     """Read a table, or say in a sentence why it cannot be read.
 
@@ -161,6 +162,8 @@ def read_parquet(
         Columns that must be there where all are read.
     unique
         A column in which no value may stand twice; several that no two rows may share together.
+    words
+        By column, the only words that it may hold.
 
     Raises
     ------
@@ -179,6 +182,13 @@ def read_parquet(
             twice = frame.loc[frame[unique].duplicated(), unique].iloc[0]
             told = shown(twice if isinstance(unique, str) else ", ".join(map(str, twice)))
             raise BrainmriError(f"{path} lists {told} twice: {AGAIN}")
+        for name, known in (words or {}).items():
+            strange = frame.loc[~frame[name].isin(known), name]
+            if len(strange):
+                raise BrainmriError(
+                    f"{path} holds {shown(strange.iloc[0])} in its column '{name}', where one of "
+                    f"{', '.join(known)} is wanted: {AGAIN}"
+                )
         return frame
     except UNREADABLE as error:
         raise unreadable_table(path, error) from error

@@ -11,6 +11,7 @@ from brainmri.errors import BrainmriError
 from brainmri.evaluation.model_inputs import check_manifest, images_for
 from brainmri.images.box import CropSettings
 from brainmri.images.decoder_messages import decoder_messages
+from brainmri.images.store import lie_within
 from brainmri.predict import listed_files, read_image
 
 SYNTHETIC_IMAGES = 32
@@ -68,7 +69,7 @@ def from_predictions(
         raise BrainmriError(f"{predictions} holds no prediction: run predict_split again.")
     known = read_parquet(manifest, ["image_id", "row"]).dropna().drop_duplicates("image_id")
     rows = table["image_id"].map(known.set_index("image_id")["row"])
-    if rows.isna().any() or not rows.between(0, len(images) - 1).all():
+    if not lie_within(rows, len(images)):
         raise BrainmriError(
             f"{predictions} names images that {manifest} or {packed} does not hold: they come from different "
             "runs. Run predict_split again."

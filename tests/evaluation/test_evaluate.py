@@ -185,6 +185,8 @@ def test_no_test_image_is_an_error_and_nothing_is_written(tmp_path):
         (lambda frame: frame.assign(label="cyst"), "'cyst'"),
         (lambda frame: frame.assign(logit_glioma=np.float32("nan")), "no finite numbers"),
         (lambda frame: frame.assign(group_id=None), "without group_id"),
+        (lambda frame: pd.concat([frame, frame]), "twice"),
+        (lambda frame: frame.assign(split=frame["split"].where(frame.index != 0, "tst")), "holds 'tst'"),
     ],
 )
 def test_predictions_that_make_no_sense_are_refused(tmp_path, spoil, words):

@@ -23,14 +23,16 @@ import pyarrow as pa
 
 from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.audit.shortcuts import feature_table, forest, head_boxes
+from brainmri.columns import MANIFEST_PARTS
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.bootstrap import check_resamples, grouping_of
 from brainmri.evaluation.differences import group_counts, resampled_together
 from brainmri.evaluation.evaluate import METHOD, overall_entries
 from brainmri.evaluation.metrics import OVERALL_METRICS, confusion_counts
 from brainmri.evaluation.predictions import Predictions
-from brainmri.images.store import open_images
+from brainmri.images.store import lie_within, open_images
 from brainmri.intervals import LEVEL
+from brainmri.seeds import check_seed
 
 THUMBNAIL = 32
 BLOCK = 512  # test images compared at once
@@ -86,9 +88,10 @@ def baselines(
         If the split has nothing to learn from or to test on, or an input does not fit.
     """
     check_resamples(resamples)
+    check_seed(seed)
     rows = described_rows(manifest, inventory)
     packed = open_images(images)
-    if not rows["row"].between(0, len(packed) - 1).all():
+    if not lie_within(rows["row"], len(packed)):
         raise BrainmriError(
             f"{manifest} names rows beyond the {len(packed)} images of {images}. Run crop again."
         )
@@ -126,7 +129,8 @@ def baselines(
 def described_rows(manifest: Path, inventory: Path) -> pd.DataFrame:
     """Return the training and test images: `part`, `row`, `group_id`, and what the inventory says of each."""
     own = ["image_id", "row", "label", "label_index", "split", "group_id"]
-    listed = read_parquet(manifest, own, unique="image_id").rename(columns={"split": "part"})
+    listed = read_parquet(manifest, own, unique="image_id", words={"split": MANIFEST_PARTS})
+    listed = listed.rename(columns={"split": "part"})
     listed = listed[listed["part"].isin(["train", "test"])]
     if listed.drop(columns=["image_id", "part"]).isna().any(axis=None):
         raise BrainmriError(f"{manifest} has an image without row, label or group. Run split again.")

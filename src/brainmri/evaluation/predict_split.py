@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 
 from brainmri.artefacts import file_digest, read_parquet, write_json, write_parquet
+from brainmri.columns import MANIFEST_PARTS
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.calibration import check_wished_error, fit_referral, fit_temperature
 from brainmri.evaluation.model_inputs import check_manifest, images_for
 from brainmri.evaluation.predictions import PARTS, predictions_schema
 from brainmri.evaluation.probabilities import softmax
+from brainmri.images.store import lie_within
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model, predict_logits
 from brainmri.progress import progress
@@ -93,7 +95,8 @@ def judged_rows(manifest: Path, class_names: list[str], stored: int) -> pd.DataF
     stored
         Number of images in the packed array.
     """
-    table = read_parquet(manifest, ["image_id", "row", "label", "split", "group_id"])
+    columns = ["image_id", "row", "label", "split", "group_id"]
+    table = read_parquet(manifest, columns, unique="image_id", words={"split": MANIFEST_PARTS})
     rows = table[table["split"].isin(PARTS)].reset_index(drop=True)
     if not (rows["split"] == "test").any():
         raise BrainmriError(f"{manifest} has no test image: nothing can be said of the model.")
@@ -103,7 +106,9 @@ def judged_rows(manifest: Path, class_names: list[str], stored: int) -> pd.DataF
             f"{manifest} has the label '{min(map(str, unknown))}', and the model knows "
             f"{', '.join(class_names)}. Run train again."
         )
-    if not rows["row"].between(0, stored - 1).all():
+    if rows["group_id"].isna().any():
+        raise BrainmriError(f"{manifest} has an image without group_id. Run audit and split again.")
+    if not lie_within(rows["row"], stored):
         raise BrainmriError(
             f"{manifest} names rows beyond the {stored} packed images. Run crop and split again."
         )

@@ -18,12 +18,13 @@ from brainmri.artefacts import (
     write_parquet,
 )
 from brainmri.code import code_of
+from brainmri.columns import MANIFEST_PARTS
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.entries import number
 from brainmri.evaluation.predict_split import logits_of
 from brainmri.images.box import CropSettings
 from brainmri.images.probed import PROBES, SHUFFLED, kept_pixels, write_blanked
-from brainmri.images.store import open_images
+from brainmri.images.store import lie_within, open_images
 from brainmri.models.build import weights_digest
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model
@@ -116,15 +117,19 @@ def trained_probes(
     BrainmriError
         As the stage `probes` does.
     """
-    listed, packed = read_parquet(order.manifest), open_images(order.images)
+    needed = ["image_id", "row", "label", "group_id", "split"]
+    listed = read_parquet(order.manifest, needed=needed, unique="image_id", words={"split": MANIFEST_PARTS})
+    packed = open_images(order.images)
     if not (listed["split"] == "test").any():
         raise BrainmriError(f"{order.manifest} has no test image: nothing can be said of a probe.")
     used = listed.loc[listed["split"] != "excluded", "row"]
-    if used.isna().any() or not used.between(0, len(packed) - 1).all():
+    if not lie_within(used, len(packed)):
         raise BrainmriError(
             f"{order.manifest} names rows beyond the {len(packed)} images of {order.images}. Run crop and "
             "split again."
         )
+    if listed.loc[listed["split"] != "excluded", "group_id"].isna().any():
+        raise BrainmriError(f"{order.manifest} has an image without group_id. Run audit and split again.")
     tables, facts, omitted = [], {}, {}
     for probe in PROBES:
         table, document = folder / f"{probe}.parquet", folder / f"{probe}.json"

@@ -42,6 +42,11 @@ def stored_rows(inventory: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"image_id": image_ids, "row": np.arange(len(image_ids), dtype=np.int64)})
 
 
+def lie_within(rows: pd.Series, images: int) -> bool:
+    """Tell whether all are rows of an array of so many images; what is null is none."""
+    return bool(rows.between(0, images - 1).fillna(False).all())
+
+
 def open_images(path: Path) -> np.ndarray:
     """Open a packed array of images, as a whole and unchanged one.
 

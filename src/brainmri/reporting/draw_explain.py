@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.enlarge import enlarged
-from brainmri.images.store import open_images
+from brainmri.images.store import lie_within, open_images
 from brainmri.reporting.names import MAP_TITLES, class_title, run_title
 from brainmri.reporting.style import (
     add_title,
@@ -58,7 +58,7 @@ def draw_explain(
     """
     rows = read_parquet(table, needed=["row", "image_id", "method"], unique=["image_id", "method"])
     packed = open_images(images)
-    if not rows["row"].between(0, len(packed) - 1).all():
+    if not lie_within(rows["row"], len(packed)):
         raise BrainmriError(f"{table} names images beyond those of {images}: run `explain` again.")
     title = run_title(dataset, split, model, seed)
     with figure_style():

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from brainmri.artefacts import read_json, read_parquet, write_parquet
 from brainmri.errors import BrainmriError
-from brainmri.images.store import open_images
+from brainmri.images.store import lie_within, open_images
 from brainmri.reporting.gallery import gallery_figure
 from brainmri.reporting.gallery_table import gallery_rows, gallery_schema
 from brainmri.reporting.history import least_loss_epoch
@@ -26,6 +26,7 @@ from brainmri.reporting.style import (
     save_figure,
     text_colour_on,
 )
+from brainmri.seeds import check_seed
 
 
 def draw_model(
@@ -83,6 +84,7 @@ def draw_model(
     BrainmriError
         If a file is missing or the files do not belong together.
     """
+    check_seed(seed)
     title = run_title(dataset, split, model, seed)
     test = read_json(metrics).get("test") or {}
     matrix = test.get("confusion_matrix")
@@ -93,7 +95,7 @@ def draw_model(
     rows = read_parquet(manifest, columns=["image_id", "row"], unique="image_id")
     table = table[table["split"] == "test"].merge(rows, on="image_id", how="left")
     packed = open_images(images)
-    if not table["row"].between(0, len(packed) - 1).all():
+    if not lie_within(table["row"], len(packed)):
         raise BrainmriError(
             f"{predictions} and {manifest} do not belong together: run `predict_split` again."
         )

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.probed import PROBES, SHUFFLED, blanked, kept_pixels
-from brainmri.images.store import open_images
+from brainmri.images.store import lie_within, open_images
 from brainmri.reporting.names import class_title
 from brainmri.reporting.style import add_title, blank_axes, figure_style, new_figure, save_figure
 
@@ -43,7 +43,7 @@ def draw_probes(dataset: str, split: str, probes: Path, manifest: Path, images: 
     places = read_parquet(manifest, ["image_id", "row"]).set_index("image_id")["row"]
     shown = shown_images(said)
     rows = places.reindex(shown["image_id"])
-    if rows.isna().any() or not rows.between(0, len(packed) - 1).all():
+    if not lie_within(rows, len(packed)):
         raise BrainmriError(f"{probes} names images that {manifest} or {images} lack: run `probes` again.")
     with figure_style():
         figure = probes_figure(
