@@ -283,8 +283,13 @@ def read_json(path: Path) -> dict:
 
 def read_whole_json(path: Path) -> dict:
     """Read a JSON document with the digest of itself; otherwise as `read_json`."""
+
+    def refuse(word: str):
+        raise ValueError(f"{word} is no number of JSON")
+
     try:
-        return json.loads(existing(path).read_text(encoding="utf-8"))
+        # Nothing is written with a NaN, and none would stop at a comparison.
+        return json.loads(existing(path).read_text(encoding="utf-8"), parse_constant=refuse)
     # Brackets in brackets, thousands deep, are a RecursionError.
     except (OSError, ValueError, RecursionError) as error:
         raise BrainmriError(f"{path} is no readable JSON document ({error}): {AGAIN}") from error

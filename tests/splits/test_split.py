@@ -199,6 +199,12 @@ def test_groups_that_lack_an_image_are_refused_as_its_leaks_would_not_be_found(
     assert not output.exists()
 
 
+def test_a_class_that_is_named_twice_is_refused(tmp_path):
+    files = [tmp_path / f"{name}.parquet" for name in ("inventory", "groups", "manifest")]
+    with pytest.raises(BrainmriError, match="names a class twice"):
+        split(*files, SplitSettings("grouped"), [*CLASSES, CLASSES[0]])
+
+
 def test_an_inventory_that_lists_an_image_twice_is_refused(manifest_of, tmp_path):
     manifest_of(inventory_rows(), SplitSettings("random"))
     inventory, groups, output = (tmp_path / f"{n}.parquet" for n in ("inventory", "groups", "again"))

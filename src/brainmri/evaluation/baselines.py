@@ -33,6 +33,7 @@ from brainmri.evaluation.predictions import Predictions
 from brainmri.images.store import lie_within, open_images
 from brainmri.intervals import LEVEL
 from brainmri.seeds import check_seed
+from brainmri.splits.settings import check_protocol
 
 THUMBNAIL = 32
 BLOCK = 512  # test images compared at once
@@ -89,6 +90,7 @@ def baselines(
     """
     check_resamples(resamples)
     check_seed(seed)
+    check_protocol(protocol)
     rows = described_rows(manifest, inventory)
     packed = open_images(images)
     if not lie_within(rows["row"], len(packed)):

@@ -23,6 +23,7 @@ from brainmri.images.box import CropSettings
 from brainmri.images.probed import CONTROL
 from brainmri.intervals import LEVEL
 from brainmri.seeds import check_seed
+from brainmri.splits.settings import check_protocol
 from brainmri.training.recipe import Recipe
 
 PROBES_SCHEMA = pa.schema(
@@ -109,6 +110,7 @@ def probes(
     if epochs < 1:
         raise BrainmriError(f"epochs is {epochs}; allowed: 1 or more.")
     check_seed(seed)
+    check_protocol(protocol)
     order = ProbeTraining(
         *(manifest, images, shortened(recipe, epochs), seed, crop, weights_dir, cache_dir, device, threads)
     )

@@ -61,6 +61,8 @@ def split(
     BrainmriError
         If the wish is impossible: a class with fewer groups than parts, a source without a test part.
     """
+    if len(set(class_names)) < len(class_names):
+        raise BrainmriError(f"class_names names a class twice: {', '.join(class_names)}. Name each once.")
     manifest = candidates(inventory, groups, class_names, settings)
     usable = manifest["split"].isna()
     if not usable.any():
