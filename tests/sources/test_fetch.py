@@ -128,6 +128,15 @@ def test_what_no_fetch_brought_is_not_replaced(tmp_path, archive, lies_there):
     assert not (tmp_path / "data/set/fetch.json").exists()
 
 
+def test_the_folder_at_hand_is_not_replaced_either(tmp_path, archive, monkeypatch):
+    foreign_folder(tmp_path / "mine")
+    monkeypatch.chdir(tmp_path / "mine")
+    for raw in (".", "..", "thesis/.."):
+        with pytest.raises(BrainmriError, match="is not replaced"):
+            fetch("set", SourceSettings(archive=archive), Path(raw), tmp_path / "fetch.json")
+    assert (tmp_path / "mine/thesis/chapter.txt").is_file()
+
+
 def test_another_record_does_not_give_a_foreign_folder_away(tmp_path, archive):
     fetched(tmp_path, SourceSettings(archive=archive))
     foreign_folder(tmp_path / "mine/raw")

@@ -13,14 +13,15 @@ MARK = "The folder beside this file was made by brainmri fetch, which may replac
 
 
 def place_of(raw: Path) -> Path:
-    """Return where the files are to lie: what a link leads to, so that the link stays.
+    """Return where the files are to lie, by its own name: what a link leads to, so that the link stays.
 
     Raises
     ------
     BrainmriError
         If a file lies there.
     """
-    place = Path(os.path.realpath(raw)) if raw.is_symlink() else raw
+    has_no_name = raw.is_symlink() or raw.name in ("", "..")
+    place = Path(os.path.realpath(raw)) if has_no_name else raw
     if place.exists() and not place.is_dir():
         raise BrainmriError(f"{raw} is no folder, and is not replaced: move it away, or name another --raw.")
     return place
@@ -60,9 +61,9 @@ def claim(place: Path, output: Path, dataset: str, new: Path, paths: list[str]) 
     is_free = not place.exists() or not any(place.iterdir())
     if not (is_free or is_recorded(place, output, dataset) or is_repeated(place, new, paths)):
         raise BrainmriError(
-            f"{place} holds files that no fetch brought there, and is not replaced: move them away, or name "
-            "another --raw. To use them as a data set, name another folder that holds them as "
-            "source.directory."
+            f"{place} holds files of which nothing says that a fetch brought them, and is not replaced: move "
+            "them away or delete them, or name another --raw. To take them as the data set, move them and "
+            "name their new place as source.directory."
         )
     mark.write_text(MARK, encoding="utf-8")
 
