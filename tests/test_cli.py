@@ -62,6 +62,9 @@ def test_version_and_unknown_commands(capsys):
     assert capsys.readouterr().out.startswith("brainmri 0.")
     assert main(["inventry"]) == 2
     assert "Did you mean 'inventory'?" in capsys.readouterr().err
+    # Of many commands none is like this one.
+    assert main(["zzzz"]) == 2
+    assert "The nearest of" in capsys.readouterr().err
     assert main([]) == 2
 
 
@@ -94,6 +97,25 @@ def test_the_older_jsonargparse_of_conda_will_do(monkeypatch, tmp_path):
     monkeypatch.setattr(cli, "parser_of", lambda *given, newer=cli.parser_of: Older(newer(*given)))
     assert main(["phantom", "--output", str(tmp_path / "set"), "--patients", "8", "--size", "64"]) == 0
     assert list((tmp_path / "set").rglob("*.png")) or list((tmp_path / "set").rglob("*.jpg"))
+
+
+@pytest.mark.parametrize("same", ["o.npy", "./o.npy", "sub/../o.npy"])
+def test_one_file_under_two_options_is_refused(same, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = ["crop", "--raw", "raw", "--inventory", "i.parquet", "--size", "32"]
+    assert main([*command, "--images", "o.npy", "--crops", same]) == 1
+    assert "images and crops are both" in capsys.readouterr().err
+    # Devices hold nothing.
+    assert main([*command, "--images", "/dev/null", "--crops", "/dev/null"]) == 1
+    assert "i.parquet does not exist" in capsys.readouterr().err
+
+
+def test_an_input_is_not_overwritten_where_it_is_named_as_output(tmp_path, capsys):
+    (tmp_path / "metrics.json").write_text("{}")
+    metrics = str(tmp_path / "metrics.json")
+    assert main(["compare", "--metrics", metrics, "--output", metrics]) == 1
+    assert "name two files" in capsys.readouterr().err
+    assert (tmp_path / "metrics.json").read_text() == "{}"
 
 
 def test_a_misspelt_option_is_named(capsys):

@@ -201,6 +201,7 @@ def test_a_set_that_is_not_pooled_cannot_leave_out_a_member():
 
 
 MISTAKES = [
+    ("models.cnn.xyzzy", 1, "models.cnn: unknown key 'xyzzy'. The nearest of"),
     ("studdy", "x", "unknown key 'studdy'. Did you mean 'study'?"),
     ("study", "a/b", "study"),
     ("study", 3, "study: 3 is no string"),

@@ -95,7 +95,7 @@ def test_probabilities_are_those_of_the_cropped_image_and_the_temperature(tmp_pa
     assert row["predicted"] == NAMES[expected.argmax()]
 
 
-@pytest.mark.parametrize("form", ["", "model.safetensors", "model"])
+@pytest.mark.parametrize("form", ["", "model.safetensors", "model", "model.json"])
 def test_the_model_is_found_by_file_folder_or_stem(tmp_path, scans, model, form):
     status, table = predicted(tmp_path, scans, model / form)
     assert status == 0 and len(table) == 4

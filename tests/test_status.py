@@ -247,6 +247,8 @@ def test_a_study_is_found_by_its_configuration_too(tmp_path, monkeypatch, told):
     default = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     (folder / "own.yaml").write_text(yaml.safe_dump(default | {"study": "own"}))
     (folder / "odd.yaml").write_text("- no\n- configuration\n")
+    for number, name in enumerate(("[a]", "{a: 1}", "3")):
+        (folder / f"strange{number}.yaml").write_text(f"study: {name}\n")
     assert told("own").startswith("Study own")
     assert told("--configfile", "config/examples/own.yaml").startswith("Study own")
 

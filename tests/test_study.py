@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from brainmri.errors import BrainmriError
 from brainmri.study import Study
 
 NAMES = ["glioma", "meningioma", "pituitary", "no_tumor"]
@@ -32,6 +35,11 @@ def test_models_are_tested_on_fetched_sets_with_two_classes_in_common():
         == study.overlap_of("all", "two")
         == Path("data/all/overlap/two.parquet")
     )
+
+
+def test_a_model_without_an_image_size_is_told_by_name():
+    with pytest.raises(BrainmriError, match="The model 'a' of the study 's' lacks its image_size"):
+        study_of().image_sizes()
 
 
 def test_nothing_is_tested_outside_where_it_is_not_wished():

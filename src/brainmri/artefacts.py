@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
@@ -152,6 +152,7 @@ def read_parquet(
     columns: list[str] | None = None,
     needed: Iterable[str] = (),
     unique: str | list[str] | None = None,
+    words: dict[str, Collection[str]] | None = None,
 ) -> pd.DataFrame:
     """Read a table, or say in a sentence why it cannot be read.
 
@@ -165,6 +166,8 @@ def read_parquet(
         Columns that must be there where all are read.
     unique
         A column in which no value may stand twice; several that no two rows may share together.
+    words
+        By column, the only words that it may hold.
 
     Raises
     ------
@@ -183,6 +186,13 @@ def read_parquet(
             twice = frame.loc[frame[unique].duplicated(), unique].iloc[0]
             told = shown(twice if isinstance(unique, str) else ", ".join(map(str, twice)))
             raise BrainmriError(f"{path} lists {told} twice: {AGAIN}")
+        for name, known in (words or {}).items():
+            strange = frame.loc[~frame[name].isin(known), name]
+            if len(strange):
+                raise BrainmriError(
+                    f"{path} holds {shown(strange.iloc[0])} in its column '{name}', where one of "
+                    f"{', '.join(known)} is wanted: {AGAIN}"
+                )
         return frame
     except UNREADABLE as error:
         raise unreadable_table(path, error) from error
@@ -290,8 +300,13 @@ def read_json(path: Path) -> dict:
 
 def read_whole_json(path: Path) -> dict:
     """Read a JSON document with the digest of itself; otherwise as `read_json`."""
+
+    def refuse(word: str):
+        raise ValueError(f"{word} is no number of JSON")
+
     try:
-        return json.loads(existing(path).read_text(encoding="utf-8"))
+        # Nothing is written with a NaN, and none would stop at a comparison.
+        return json.loads(existing(path).read_text(encoding="utf-8"), parse_constant=refuse)
     # Brackets in brackets, thousands deep, are a RecursionError.
     except (OSError, ValueError, RecursionError) as error:
         raise BrainmriError(f"{path} is no readable JSON document ({error}): {AGAIN}") from error

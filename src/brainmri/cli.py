@@ -155,8 +155,31 @@ def call(name: str, function, arguments: list[str]) -> int:
     # It has the other name in the newest jsonargparse of conda, 4.40.2.
     instantiate = getattr(parser, "instantiate", None) or parser.instantiate_classes
     parsed = instantiate(parser.parse_args(arguments))
+    refuse_equal_paths(dict(parsed))
     status = function(**parsed)
     return status if isinstance(status, int) else 0
+
+
+def refuse_equal_paths(given: dict) -> None:
+    """Refuse one file under two options: what is written for one would replace the other.
+
+    Folders of what is kept on the way can be shared, and so can devices, as `/dev/null`.
+
+    Raises
+    ------
+    BrainmriError
+        If two options name one file.
+    """
+    from brainmri.errors import BrainmriError
+
+    options = {}
+    for option, value in given.items():
+        for path in value if isinstance(value, list) else [value]:
+            if option.endswith("_dir") or not isinstance(path, Path) or Path("/dev") in path.parents:
+                continue
+            other = options.setdefault(os.path.realpath(path), option)
+            if other != option:
+                raise BrainmriError(f"{other} and {option} are both {path}: name two files.")
 
 
 def parser_of(name: str, function):

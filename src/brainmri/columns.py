@@ -13,6 +13,7 @@ TEXTS = {
     "format", "patient_id", "status", "reason", "remarks", "group_id", "split", "predicted", "kind",
     "transform", "dataset", "protocol", "model", "baseline", "part", "other", "other_kind", "free_split",
     "free_protocol", "absent_classes", "few_groups_classes", "phase", "method",
+    "curve", "probe", "metric",
 }  # fmt: skip
 WHOLE_NUMBERS = {
     "row", "bytes", "width", "height", "channels", "left", "top", "right", "bottom", "label_index",
@@ -25,6 +26,8 @@ NUMBERS = {
 }  # fmt: skip
 TRUTH_VALUES = {"fallback", "label_conflict"}
 NUMBER_STARTS = ("logit_", "prob_", "accuracy", "macro_")
+# What the column `split` of a manifest holds.
+MANIFEST_PARTS = ("train", "val", "test", "excluded")
 # What names an image, or places it, is known of each row.
 NEVER_NULL = {"image_id", "image_id_a", "image_id_b", "path", "dataset", "split", "part", "status"}
 

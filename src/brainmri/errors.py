@@ -83,7 +83,8 @@ def nearest(name: str, known) -> str:
     Returns
     -------
     str
-        ``"Did you mean 'adamw'?"`` or ``"Known: adam, adamw, sgd."``; empty where nothing is known.
+        ``"Did you mean 'adamw'?"`` or ``"Known: adam, adamw, sgd."``; of many the one that is least unlike;
+        empty where nothing is known.
     """
     known = sorted(known)
     # A long text is no slip of the pen, and takes long to compare.
@@ -92,4 +93,5 @@ def nearest(name: str, known) -> str:
         return f"Did you mean '{close[0]}'?"
     if 0 < len(known) <= 20:
         return f"Known: {', '.join(known)}."
-    return ""
+    least_unlike = get_close_matches(str(name)[:100], known, n=1, cutoff=0)
+    return f"The nearest of {len(known)} known ones is '{least_unlike[0]}'." if least_unlike else ""

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from brainmri.artefacts import write_parquet
 from brainmri.errors import BrainmriError
+from brainmri.seeds import check_seed
 from brainmri.training.recipe import Recipe
 
 SCHEMA = pa.schema(
@@ -77,6 +78,7 @@ def lr_find(
         raise BrainmriError(f"lowest is {lowest} and highest {highest}; allowed: 0 < lowest < highest.")
     if not 10 <= steps <= 100_000:
         raise BrainmriError(f"steps is {steps}; allowed: 10 to 100000.")
+    check_seed(seed)
     if figure.suffix not in (".png", ".svg"):
         raise BrainmriError(f"figure is '{figure}': its name must end in .png or .svg.")
     # Torch takes seconds to import: only when all else is right.

@@ -130,12 +130,13 @@ def wanted_study(name: str | None, configfile: Path | None) -> Study:
         )
     if name in known:
         return remembered(known[name])
-    named = {
-        read_yaml(path).get("study"): path for path in sorted(CONFIGURATIONS.rglob("*.yaml"), reverse=True)
-    }
+    named = {}
+    for path in sorted(CONFIGURATIONS.rglob("*.yaml"), reverse=True):
+        if isinstance(study := read_yaml(path).get("study"), str):
+            named[study] = path
     if name in named:
         return configured(named[name])
-    names = sorted({*known, *(one for one in named if isinstance(one, str))})
+    names = sorted({*known, *named})
     raise BrainmriError(
         f"There is no study '{name}' under {LOGS} or {CONFIGURATIONS}. {nearest(name, names)}".strip()
     )

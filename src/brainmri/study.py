@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, fields
 from itertools import combinations
 from pathlib import Path
 
+from brainmri.errors import BrainmriError
+
 
 @dataclass(frozen=True)
 class Run:
@@ -207,6 +209,9 @@ class Study:
 
     def image_sizes(self) -> list[int]:
         """Return the sizes (pixels a side) in which the models want their images, ascending."""
+        for name, recipe in self.models.items():
+            if "image_size" not in recipe:
+                raise BrainmriError(f"The model '{name}' of the study '{self.name}' lacks its image_size.")
         return sorted({recipe["image_size"] for recipe in self.models.values()})
 
     def dataset_splits(self) -> list[tuple[str, str]]:

@@ -220,3 +220,20 @@ def test_the_command_takes_the_lists(sets):
         ]
     assert main(words) == 0
     assert len(sets.table("groups")) == 72
+
+
+def test_members_whose_files_are_not_what_their_stages_write_are_refused(sets):
+    arguments = sets.arguments(NO_OVERLAP)
+    audit_json = sets.folder / "alpha/audit.json"
+    document = read_json(audit_json)
+    write_json({key: value for key, value in document.items() if key != "kinds_searched"}, audit_json)
+    with pytest.raises(BrainmriError, match=r"alpha/audit.json lacks 'kinds_searched'"):
+        pool(**arguments)
+    table = sets.folder / "alpha/inventory.parquet"
+    files = read_parquet(table)
+    write_parquet(pd.concat([files, files.head(1)]), table, config={}, schema=SCHEMA)
+    with pytest.raises(BrainmriError, match="twice"):
+        pool(**arguments)
+    outputs = [sets.folder / name for name in ("d.parquet", "g.parquet", "a.json")]
+    with pytest.raises(BrainmriError, match="twice"):
+        audit(table, *outputs)

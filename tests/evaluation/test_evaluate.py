@@ -185,6 +185,8 @@ def test_no_test_image_is_an_error_and_nothing_is_written(tmp_path):
         (lambda frame: frame.assign(label="cyst"), "'cyst'"),
         (lambda frame: frame.assign(logit_glioma=np.float32("nan")), "no finite numbers"),
         (lambda frame: frame.assign(group_id=None), "without group_id"),
+        (lambda frame: pd.concat([frame, frame]), "twice"),
+        (lambda frame: frame.assign(split=frame["split"].where(frame.index != 0, "tst")), "holds 'tst'"),
     ],
 )
 def test_predictions_that_make_no_sense_are_refused(tmp_path, spoil, words):
@@ -229,11 +231,40 @@ def test_compare_refuses_what_it_cannot_trust(tmp_path):
     write_json({"identity": IDENTITY, "test": {}}, tmp_path / "hollow.json")
     with pytest.raises(BrainmriError, match="lacks 'n_images'"):
         compare([tmp_path / "hollow.json"], tmp_path / "comparison.parquet")
+    document = json.loads(metrics.read_text())
+    for spoilt in (
+        document | {"identity": IDENTITY | {"seed": "x"}},
+        document | {"identity": "x"},
+        document | {"test": "x"},
+        document | {"test": document["test"] | {"n_groups": "x"}},
+        document | {"test": document["test"] | {"accuracy": {"value": "x", "low": None, "high": None}}},
+    ):
+        write_json(spoilt, tmp_path / "spoilt.json")
+        with pytest.raises(BrainmriError, match="holds what evaluate does not write: run it again"):
+            compare([tmp_path / "spoilt.json"], tmp_path / "comparison.parquet")
+    (tmp_path / "nan.json").write_text(metrics.read_text().replace('"seed": 0', '"seed": NaN'))
+    with pytest.raises(BrainmriError, match="NaN is no number of JSON"):
+        compare([tmp_path / "nan.json"], tmp_path / "comparison.parquet")
+    write_json({"identity": IDENTITY}, tmp_path / "untested.json")
+    with pytest.raises(BrainmriError, match="was not measured on"):
+        compare(
+            [tmp_path / "untested.json"],
+            tmp_path / "comparison.parquet",
+            predictions=[tmp_path / "predictions.parquet"],
+            pairs=tmp_path / "pairs.parquet",
+        )
     with pytest.raises(BrainmriError, match="nothing to compare"):
         compare([], tmp_path / "comparison.parquet")
     assert not (tmp_path / "comparison.parquet").exists()
 
 
-def test_too_few_resamples_are_refused(tmp_path):
-    with pytest.raises(BrainmriError, match="at least 100"):
-        evaluated(tmp_path, predictions_of(*noisy()), resamples=5)
+@pytest.mark.parametrize(("resamples", "words"), [(5, "at least 100"), (10**9, "at most 1000000")])
+def test_too_few_and_too_many_resamples_are_refused(tmp_path, resamples, words):
+    with pytest.raises(BrainmriError, match=words):
+        evaluated(tmp_path, predictions_of(*noisy()), resamples=resamples)
+
+
+def test_an_unknown_protocol_is_refused(tmp_path):
+    files = [tmp_path / name for name in ("predictions.parquet", "calibration.json", "metrics.json")]
+    with pytest.raises(BrainmriError, match=r"'groupd' is no split protocol. Did you mean 'grouped'"):
+        evaluate(*files, **IDENTITY | {"protocol": "groupd"})

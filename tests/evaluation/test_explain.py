@@ -200,6 +200,8 @@ def test_numbers_out_of_range_are_refused(folder, tmp_path, changed, words):
         (lambda table: table.assign(image_id="x" + table["image_id"]), "do not belong together"),
         (lambda table: table.assign(logit_blob=-9 * table["logit_blob"]), "other logits"),
         (lambda table: table.drop(columns="confidence"), "confidence"),
+        (lambda table: table.assign(group_id=None), "without group_id"),
+        (lambda table: pd.concat([table, table.tail(1)]), "twice"),
     ],
 )
 def test_predictions_that_do_not_fit_are_refused(folder, tmp_path, change, words):

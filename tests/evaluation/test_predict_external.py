@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from brainmri.artefacts import file_digest, read_parquet, write_json, write_parquet
+from brainmri.artefacts import file_digest, read_json, read_parquet, write_json, write_parquet
 from brainmri.cli import main
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.outside import LEARNT, OTHER_CLASS, SHARED, read_outside
@@ -229,7 +229,14 @@ def changed(arguments, folder, name, change) -> dict:
         ("calibration", lambda _: {"temperature": 1.0, "weights_sha256": "0"}, "of other weights"),
         ("calibration", lambda _: {"note": "none"}, "has no temperature"),
         ("groups", lambda table: table.iloc[:9], "lacks images"),
+        (
+            "groups",
+            lambda table: table.assign(group_id=table["group_id"].where(table.index != 9)),
+            "lacks images",
+        ),
+        ("groups", lambda table: pd.concat([table, table.tail(1)]), "twice"),
         ("inventory", lambda table: table.iloc[4:], "run the stage crop again"),
+        ("inventory", lambda table: pd.concat([table, table.tail(1)]), "twice"),
         ("overlap", lambda table: table.assign(image_id_a="n9.png"), r"'n9\.png'"),
     ],
 )
@@ -248,6 +255,39 @@ def test_images_of_another_size_are_refused(arguments, tmp_path):
     np.save(tmp_path / "small.npy", np.zeros((len(FOREIGN), 8, 8), np.uint8))
     with pytest.raises(BrainmriError, match="8 pixels a side"):
         predict_external(**arguments | {"images": tmp_path / "small.npy"})
+
+
+def test_a_model_is_not_tested_on_its_own_set_as_if_it_were_another(arguments):
+    with pytest.raises(BrainmriError, match="The other data set is north itself"):
+        predict_external(**arguments | {"other": "north"})
+    assert not arguments["output"].exists()
+
+
+@pytest.mark.parametrize(
+    "change", [lambda own: own.assign(group_id=None), lambda own: own.replace("val", "valid")]
+)
+def test_a_manifest_whose_relatives_cannot_all_be_told_is_refused(arguments, tmp_path, change):
+    arguments = changed(arguments, tmp_path, "manifest", change)
+    document = read_json(arguments["metadata"])
+    arguments["metadata"] = tmp_path / "model.json"
+    write_json(document | {"manifest_sha256": file_digest(arguments["manifest"])}, arguments["metadata"])
+    with pytest.raises(BrainmriError, match=r"without group_id|'valid'"):
+        predict_external(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda table: table.assign(group_id=None), "tested image without group_id"),
+        (lambda table: table.assign(tested_on="north"), "a data set tested on itself"),
+        (lambda table: pd.concat([table, table]), "twice"),
+    ],
+)
+def test_what_a_model_said_is_not_compared_where_its_groups_cannot_be_told(arguments, change, words):
+    predict_external(**arguments)
+    write_parquet(change(read_parquet(arguments["output"])), arguments["output"], config={})
+    with pytest.raises(BrainmriError, match=words):
+        read_outside(arguments["output"])
 
 
 def test_an_unknown_way_with_conflicts_is_refused(arguments):

@@ -147,6 +147,19 @@ def test_a_missing_manifest_is_told(trained):
         (lambda manifest: manifest[manifest["split"] != "test"], "no test image"),
         (lambda manifest: manifest.assign(label="cyst"), "'cyst'"),
         (lambda manifest: manifest.assign(row=manifest["row"] + 50), "the 90 packed images"),
+        (
+            lambda manifest: manifest.assign(row=manifest["row"].astype("Int64").where(manifest.index != 70)),
+            "the 90 packed images",
+        ),
+        (
+            lambda manifest: manifest.assign(group_id=manifest["group_id"].where(manifest.index != 70)),
+            "without group_id",
+        ),
+        (lambda manifest: pd.concat([manifest, manifest.tail(1)]), "twice"),
+        (
+            lambda manifest: manifest.assign(split=manifest["split"].replace("val", "valid")),
+            "holds 'valid' in its column 'split', where one of train, val, test, excluded is wanted",
+        ),
     ],
 )
 def test_manifests_that_do_not_fit_are_refused(trained, change, words):

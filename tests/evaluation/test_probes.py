@@ -177,6 +177,17 @@ def test_impossible_settings_are_refused(tmp_path, changed, said):
         Files(tmp_path).probe(**changed)
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [("group_id", None, "without group_id"), ("split", "tset", "'tset'"), ("image_id", "000.png", "twice")],
+)
+def test_a_manifest_whose_images_or_groups_cannot_be_told_apart_is_refused(tmp_path, column, value, said):
+    files = Files(tmp_path)
+    files.manifest.loc[files.manifest.index[-1], column] = value
+    with pytest.raises(BrainmriError, match=said):
+        files.probe()
+
+
 def test_a_work_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "work").write_text("a file in its place")
     with pytest.raises(BrainmriError, match=r"Cannot write .*run again"):

@@ -139,3 +139,8 @@ def test_settings_that_make_no_sense_name_their_key(key, value):
 def test_split_folder_that_does_not_exist_names_the_nearest(key):
     with pytest.raises(BrainmriError, match=f"layout.{key} is 'Trainin'.*Did you mean 'Training'"):
         find_places(["Training/glioma/1.jpg"], LayoutSettings(**{key: "Trainin"}))
+
+
+def test_no_nameless_folder_is_suggested():
+    with pytest.raises(BrainmriError, match=r"layout.train is 'x'.*Known: Testing\."):
+        find_places(["Testing/1.jpg", "2.jpg"], LayoutSettings(train="x"))

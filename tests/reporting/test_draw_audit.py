@@ -135,6 +135,14 @@ def test_a_transform_that_cannot_be_drawn_is_told():
         brought_onto(pair, np.zeros((2, 64, 64), np.uint8))
 
 
+@pytest.mark.parametrize("matrix", ["zz", "[1, 2]", "{}", '"a"', "[[1, 2, 3], [4, 5]]"])
+def test_a_matrix_that_is_none_is_told(matrix):
+    pair = PAIRS.iloc[0].copy()
+    pair["matrix"] = matrix
+    with pytest.raises(BrainmriError, match=r"a0.jpg and b0.jpg is .*audit again"):
+        brought_onto(pair, np.zeros((2, 64, 64), np.uint8))
+
+
 def test_brightness_and_contrast_make_no_difference_and_another_picture_does():
     original, seen = picture(), np.ones((64, 64), bool)
     paler = (original * 0.6 + 40).astype(np.uint8)

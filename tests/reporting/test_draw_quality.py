@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brainmri.artefacts import read_parquet
+from brainmri.artefacts import read_parquet, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.inventory import inventory
 from brainmri.images.salvage import salvaged
@@ -101,6 +101,15 @@ def test_a_set_without_odd_files_says_so():
     with figure_style():
         figure = quality_figure("neat", [], 12)
     assert figure.get_suptitle() == "neat: no odd files to show among 12"
+
+
+def test_a_set_without_a_usable_file_is_drawn(odd, tmp_path):
+    table = read_parquet(odd / "inventory.parquet")
+    write_parquet(table[table["status"] != "ok"], tmp_path / "inventory.parquet", config={})
+    draw_quality("odd", odd / "raw", tmp_path / "inventory.parquet", tmp_path / "quality.png")
+    write_parquet(table[:0], tmp_path / "inventory.parquet", config={})
+    draw_quality("odd", odd / "raw", tmp_path / "inventory.parquet", tmp_path / "none.png")
+    assert (tmp_path / "quality.png").is_file() and (tmp_path / "none.png").is_file()
 
 
 def test_a_missing_original_is_named(odd, tmp_path):

@@ -1,6 +1,7 @@
 """What the page says of data sets and splits."""
 
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +31,13 @@ def test_a_split_of_whole_groups_is_free_of_leaks(rows):
     found = leakage(manifest(whole))
     assert found["straddling"] == 0
     assert found["free"] == any(part == "test" for part, _ in rows)
+
+
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+def test_a_split_with_an_image_of_no_known_group_is_not_called_free(part):
+    rows = [("train", "a"), ("val", "b"), ("test", "c")]
+    assert leakage(manifest([*rows, ("excluded", None)]))["free"]
+    assert not leakage(manifest([*rows, (part, None)]))["free"]
 
 
 def test_a_split_without_test_images_is_not_called_free():

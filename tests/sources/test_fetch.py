@@ -36,7 +36,7 @@ def fetched(tmp_path, source, name="set"):
         for path in (folder / "raw").rglob("*")
         if path.is_file()
     }
-    left = {path.name for path in folder.iterdir()} - {"raw", "fetch.json", "truth.parquet"}
+    left = {path.name for path in folder.iterdir()} - {"raw", ".raw.fetched", "fetch.json", "truth.parquet"}
     assert not left, f"left behind: {left}"
     return files, json.loads((folder / "fetch.json").read_text())
 
@@ -96,9 +96,112 @@ def test_a_fetch_that_fails_leaves_the_old_files_and_their_record(tmp_path, arch
     folder = tmp_path / "data" / "set"
     with pytest.raises(BrainmriError, match="outside"):
         fetch("set", source, folder / "raw", folder / "fetch.json")
-    assert sorted(path.name for path in folder.iterdir()) == ["fetch.json", "raw"]
+    assert sorted(path.name for path in folder.iterdir()) == [".raw.fetched", "fetch.json", "raw"]
     assert (folder / "raw/Training/glioma/a.jpg").read_bytes() == files["Training/glioma/a.jpg"]
     assert json.loads((folder / "fetch.json").read_text()) == record
+
+
+def foreign_folder(raw):
+    (raw / "thesis").mkdir(parents=True)
+    (raw / "thesis" / "chapter.txt").write_text("mine")
+
+
+def foreign_file(raw):
+    raw.parent.mkdir(parents=True)
+    raw.write_text("mine")
+
+
+def link_to_foreign_folder(raw):
+    raw.parent.mkdir(parents=True)
+    foreign_folder(raw.parents[2] / "elsewhere")
+    raw.symlink_to(raw.parents[2] / "elsewhere")
+
+
+@pytest.mark.parametrize("lies_there", [foreign_folder, foreign_file, link_to_foreign_folder])
+def test_what_no_fetch_brought_is_not_replaced(tmp_path, archive, lies_there):
+    raw = tmp_path / "data/set/raw"
+    lies_there(raw)
+    before = {path: path.is_file() and path.read_text() for path in [raw, *raw.rglob("*")]}
+    with pytest.raises(BrainmriError, match="is not replaced: move"):
+        fetched(tmp_path, SourceSettings(archive=archive))
+    assert {path: path.is_file() and path.read_text() for path in [raw, *raw.rglob("*")]} == before
+    assert not (tmp_path / "data/set/fetch.json").exists()
+
+
+def test_the_folder_at_hand_is_not_replaced_either(tmp_path, archive, monkeypatch):
+    foreign_folder(tmp_path / "mine")
+    monkeypatch.chdir(tmp_path / "mine")
+    for raw in (".", "..", "thesis/.."):
+        with pytest.raises(BrainmriError, match="is not replaced"):
+            fetch("set", SourceSettings(archive=archive), Path(raw), tmp_path / "fetch.json")
+    assert (tmp_path / "mine/thesis/chapter.txt").is_file()
+
+
+def test_another_record_does_not_give_a_foreign_folder_away(tmp_path, archive):
+    fetched(tmp_path, SourceSettings(archive=archive))
+    foreign_folder(tmp_path / "mine/raw")
+    with pytest.raises(BrainmriError, match="is not replaced"):
+        fetch("set", SourceSettings(archive=archive), tmp_path / "mine/raw", tmp_path / "data/set/fetch.json")
+
+
+@pytest.mark.parametrize("is_marked", [True, False], ids=["marked", "from before there was a mark"])
+@pytest.mark.parametrize("record", ["there", "deleted"])
+@pytest.mark.parametrize("changed", ["nothing", "lost", "altered", "added"])
+def test_what_a_fetch_brought_is_replaced_whatever_became_of_it(
+    tmp_path, archive, is_marked, record, changed
+):
+    source, folder = SourceSettings(archive=archive), tmp_path / "data/set"
+    files, _ = fetched(tmp_path, source)
+    if changed == "lost":
+        (folder / "raw/Training/glioma/a.jpg").unlink()
+    elif changed != "nothing":
+        name = "a.jpg" if changed == "altered" else "b.jpg"
+        (folder / "raw/Training/glioma" / name).write_bytes(b"by hand")
+    if record == "deleted":
+        (folder / "fetch.json").unlink()
+    if not is_marked:
+        (folder / ".raw.fetched").unlink()
+    if record == "deleted" and not is_marked and changed in ("altered", "added"):
+        with pytest.raises(BrainmriError, match="is not replaced"):
+            fetched(tmp_path, source)
+        return
+    assert fetched(tmp_path, source)[0] == files
+
+
+def test_a_fetch_killed_before_the_new_files_lie_there_is_made_good(tmp_path, archive, monkeypatch):
+    source = SourceSettings(archive=archive)
+    fetched(tmp_path, source)
+    (tmp_path / "data/set/.raw.fetched").unlink()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("other.jpg", b"2")
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("brainmri.sources.fetch.replace_folder", kill)
+        fetched(tmp_path, source)
+    assert not (tmp_path / "data/set/fetch.json").exists()
+    assert fetched(tmp_path, source)[0] == {"other.jpg": b"2"}
+
+
+@pytest.mark.parametrize("leads_to", ["a folder", "nothing"])
+def test_a_link_stays_and_the_files_lie_where_it_leads(tmp_path, leads_to):
+    raw, scratch = tmp_path / "data/set/raw", tmp_path / "scratch/raw"
+    raw.parent.mkdir(parents=True)
+    scratch.parent.mkdir()
+    if leads_to == "a folder":
+        scratch.mkdir()
+    raw.symlink_to(scratch)
+    source = SourceSettings(phantom={"patients": 4, "slices": 1, "size": 64, "workers": 1})
+    for _ in range(2):
+        assert fetched(tmp_path, source)[0]
+        assert raw.is_symlink() and any(scratch.iterdir())
+    assert (tmp_path / "data/set/truth.parquet").is_file()
+    assert sorted(path.name for path in scratch.parent.iterdir()) == [".raw.fetched", "raw"]
 
 
 def test_what_a_killed_fetch_left_is_removed(tmp_path, archive):

@@ -168,6 +168,7 @@ def test_a_class_of_two_patients_cannot_fill_three_parts(manifest_of):
         ({"test": 1.2}, "impossible"),
         ({"train": 0.9}, "120%"),
         ({"conflicts": "drop"}, "exclude, keep"),
+        ({"seed": -1}, "seed is -1; allowed: 0 or more"),
         ({"source_split": "training"}, "'training' is no part of a source. Known: train, test"),
         ({"protocol": "published", "source_split": "train"}, "uses all parts of the source; use 'random'"),
     ],
@@ -175,6 +176,42 @@ def test_a_class_of_two_patients_cannot_fill_three_parts(manifest_of):
 def test_impossible_settings_are_one_sentence(change, sentence):
     with pytest.raises(BrainmriError, match=sentence):
         replace(SplitSettings("grouped"), **change)
+
+
+@pytest.mark.parametrize("protocol", ["grouped", "published_clean"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda groups: groups.iloc[5:],
+        lambda groups: groups.iloc[:0],
+        lambda groups: groups.assign(group_id=groups["group_id"].where(groups.index != 3)),
+    ],
+    ids=["rows are missing", "empty", "a group is missing"],
+)
+def test_groups_that_lack_an_image_are_refused_as_its_leaks_would_not_be_found(
+    manifest_of, tmp_path, change, protocol
+):
+    manifest_of(inventory_rows(), SplitSettings("random"))
+    inventory, groups, output = (tmp_path / f"{n}.parquet" for n in ("inventory", "groups", "again"))
+    write_parquet(change(read_parquet(groups)), groups, config={})
+    with pytest.raises(BrainmriError, match=r"groups.parquet lacks images of .*run the stage audit again"):
+        split(inventory, groups, output, SplitSettings(protocol), CLASSES)
+    assert not output.exists()
+
+
+def test_a_class_that_is_named_twice_is_refused(tmp_path):
+    files = [tmp_path / f"{name}.parquet" for name in ("inventory", "groups", "manifest")]
+    with pytest.raises(BrainmriError, match="names a class twice"):
+        split(*files, SplitSettings("grouped"), [*CLASSES, CLASSES[0]])
+
+
+def test_an_inventory_that_lists_an_image_twice_is_refused(manifest_of, tmp_path):
+    manifest_of(inventory_rows(), SplitSettings("random"))
+    inventory, groups, output = (tmp_path / f"{n}.parquet" for n in ("inventory", "groups", "again"))
+    table = read_parquet(inventory)
+    write_parquet(pd.concat([table, table.iloc[:1]]), inventory, config={})
+    with pytest.raises(BrainmriError, match="twice"):
+        split(inventory, groups, output, SplitSettings("grouped"), CLASSES)
 
 
 def test_the_summary_tells_shares_deviation_and_exclusions(manifest_of, tmp_path):

@@ -204,6 +204,8 @@ def changed(blob_files, change):
         (lambda table: table[table["label"] == "glioma"], "one class only"),
         (lambda table: table.assign(row=table["row"] + 1), "come from different runs"),
         (lambda table: table.assign(label_index=0), "do not match label_index"),
+        (lambda table: pd.concat([table, table.head(1)]), "twice"),
+        (lambda table: table.assign(split=table["split"].replace("val", "valid")), "holds 'valid'"),
         (lambda table: table.drop(columns="label"), "no readable Parquet table"),
     ],
 )

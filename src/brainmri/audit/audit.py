@@ -99,7 +99,7 @@ def audit(
 
 def usable_images(inventory: Path) -> pd.DataFrame:
     """Return the usable rows of an inventory, in the order of the packed arrays."""
-    table = read_parquet(inventory, INVENTORY_COLUMNS)
+    table = read_parquet(inventory, INVENTORY_COLUMNS, unique="image_id")
     return table[table["status"] == "ok"].sort_values("image_id", ignore_index=True)
 
 

@@ -14,6 +14,7 @@ from brainmri.audit.audit import GROUPS_SCHEMA, group_table
 from brainmri.audit.leaks import leak_counts
 from brainmri.audit.shortcuts import shortcut_counts
 from brainmri.errors import BrainmriError
+from brainmri.mapping import fits
 
 # What `fetch.json` of the pooled set repeats of each member.
 TOLD_OF_MEMBERS = ("kind", "source", "version", "licence", "files", "files_sha256")
@@ -77,7 +78,7 @@ def pool(
         If a table cannot be read, or names an image that its data set does not have.
     """
     by_two = pairs_of_members(dataset, members, overlaps)
-    files = joined(inventories, [(member,) for member in members], prefixed_files)
+    files = joined(inventories, [(member,) for member in members], prefixed_files, unique="image_id")
     files = files.sort_values("image_id", ignore_index=True)
     usable = files[files["status"] == "ok"].reset_index(drop=True)
     found = joined([*duplicates, *overlaps], [*zip(members, members, strict=True), *by_two], prefixed_pairs)
@@ -115,9 +116,13 @@ def pairs_of_members(dataset: str, members: list[str], overlaps: list[Path]) -> 
     return by_two
 
 
-def joined(paths: list[Path], names: list[tuple[str, ...]], prefixed) -> pd.DataFrame:
+def joined(
+    paths: list[Path], names: list[tuple[str, ...]], prefixed, unique: str | None = None
+) -> pd.DataFrame:
     """Return the rows of several tables, each with the names of its data sets before its images."""
-    tables = [prefixed(read_parquet(path), *own) for path, own in zip(paths, names, strict=True)]
+    tables = [
+        prefixed(read_parquet(path, unique=unique), *own) for path, own in zip(paths, names, strict=True)
+    ]
     # An empty table has no say in the types.
     return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 
@@ -159,7 +164,11 @@ def refuse_unknown_images(pairs: pd.DataFrame, usable: pd.DataFrame, dataset: st
 
 def kinds_searched(audits: list[Path]) -> tuple[str, ...]:
     """Return the kinds of copies that were looked for in every one of the members."""
-    first, *others = (read_json(audit)["kinds_searched"] for audit in audits)
+    searched = [read_json(audit).get("kinds_searched") for audit in audits]
+    for audit, kinds in zip(audits, searched, strict=True):
+        if not fits(list[str], kinds):
+            raise BrainmriError(f"{audit} lacks 'kinds_searched': run the stage audit again.")
+    first, *others = searched
     return tuple(kind for kind in first if all(kind in own for own in others))
 
 

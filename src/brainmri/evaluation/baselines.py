@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.audit.shortcuts import feature_table, forest, head_boxes
+from brainmri.columns import MANIFEST_PARTS
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.bootstrap import check_resamples, grouping_of
 from brainmri.evaluation.differences import group_counts, resampled_together
@@ -31,6 +32,8 @@ from brainmri.evaluation.metrics import OVERALL_METRICS, confusion_counts
 from brainmri.evaluation.predictions import Predictions
 from brainmri.images.store import checked_rows, open_images
 from brainmri.intervals import LEVEL
+from brainmri.seeds import check_seed
+from brainmri.splits.settings import check_protocol
 
 THUMBNAIL = 32
 BLOCK = 512  # test images compared at once
@@ -86,6 +89,8 @@ def baselines(
         If the split has nothing to learn from or to test on, or an input does not fit.
     """
     check_resamples(resamples)
+    check_seed(seed)
+    check_protocol(protocol)
     rows = described_rows(manifest, inventory)
     packed = open_images(images)
     checked_rows(rows["row"], len(packed), manifest, "crop and split")
@@ -123,7 +128,8 @@ def baselines(
 def described_rows(manifest: Path, inventory: Path) -> pd.DataFrame:
     """Return the training and test images: `part`, `row`, `group_id`, and what the inventory says of each."""
     own = ["image_id", "row", "label", "label_index", "split", "group_id"]
-    listed = read_parquet(manifest, own, unique="image_id").rename(columns={"split": "part"})
+    listed = read_parquet(manifest, own, unique="image_id", words={"split": MANIFEST_PARTS})
+    listed = listed.rename(columns={"split": "part"})
     listed = listed[listed["part"].isin(["train", "test"])]
     if listed.drop(columns=["image_id", "part"]).isna().any(axis=None):
         raise BrainmriError(f"{manifest} has an image without row, label or group. Run split again.")

@@ -17,7 +17,7 @@ import numpy as np
 
 from brainmri.errors import BrainmriError
 
-FEWEST_RESAMPLES = 100
+FEWEST_RESAMPLES, MOST_RESAMPLES = 100, 1_000_000
 CHUNK = 2_000_000  # weights held at once, of groups or of images: 16 MB
 
 
@@ -85,11 +85,13 @@ def collapsed(strata: np.ndarray) -> np.ndarray:
 
 
 def check_resamples(resamples: int) -> None:
-    """Raise a BrainmriError where there are too few resamples for the ends of an interval."""
+    """Raise a BrainmriError where there are too few resamples for the ends of an interval, or too many."""
     if resamples < FEWEST_RESAMPLES:
         raise BrainmriError(
             f"resamples is {resamples}: must be at least {FEWEST_RESAMPLES} (2000 is a good number)."
         )
+    if resamples > MOST_RESAMPLES:
+        raise BrainmriError(f"resamples is {resamples}: must be at most {MOST_RESAMPLES}.")
 
 
 def resampled_weights(strata: np.ndarray, resamples: int, seed: int, images: int = 0) -> Iterator[np.ndarray]:

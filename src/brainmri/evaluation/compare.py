@@ -14,6 +14,8 @@ from brainmri.evaluation.metrics import OVERALL_METRICS
 from brainmri.evaluation.paired import PAIRS_SCHEMA, pairs_table
 from brainmri.evaluation.predictions import PARTS
 from brainmri.evaluation.tested import read_tested
+from brainmri.mapping import fits, is_number
+from brainmri.seeds import check_seed
 
 IDENTITY = ("dataset", "split", "protocol", "model", "seed")
 METRICS = (*OVERALL_METRICS, "macro_auroc", "macro_average_precision", "log_loss", "brier", "ece", "aurc")
@@ -79,6 +81,7 @@ def compare(
     if not metrics:
         raise BrainmriError("There is nothing to compare: name at least one metrics.json.")
     check_resamples(resamples)
+    check_seed(seed)
     if (pairs or leakage or external) and not predictions:
         raise BrainmriError(
             "Pairs, leakage and external validation are told from predictions: name those of each training."
@@ -108,6 +111,8 @@ def metrics_table(metrics: list[Path]) -> pd.DataFrame:
         document = read_json(path)
         try:
             identity = {name: document["identity"][name] for name in IDENTITY}
+            if not all(fits(int if name == "seed" else str, value) for name, value in identity.items()):
+                raise TypeError
             training = tuple(identity.values())
             if training in seen:
                 raise BrainmriError(f"{path} and {seen[training]} are metrics of one training. Drop one.")
@@ -115,8 +120,10 @@ def metrics_table(metrics: list[Path]) -> pd.DataFrame:
             rows += [
                 {**identity, "part": part, **part_row(document[part])} for part in PARTS if part in document
             ]
-        except (KeyError, TypeError, AttributeError) as error:
+        except KeyError as error:
             raise BrainmriError(f"{path} lacks {error}: run evaluate again.") from error
+        except (TypeError, AttributeError) as error:
+            raise BrainmriError(f"{path} holds what evaluate does not write: run it again.") from error
     table = pd.DataFrame(rows, columns=COMPARISON_SCHEMA.names)
     return table.sort_values([*IDENTITY, "part"], ignore_index=True)
 
@@ -124,7 +131,12 @@ def metrics_table(metrics: list[Path]) -> pd.DataFrame:
 def part_row(part: dict) -> dict[str, float | None]:
     """Return the columns of one part of a metrics.json."""
     row = {"n_images": part["n_images"], "n_groups": part["n_groups"]}
+    if not all(fits(int, count) for count in row.values()):
+        raise TypeError
     for name in METRICS:
         row[name] = part[name]["value"]
         row[f"{name}_low"], row[f"{name}_high"] = part[name]["low"], part[name]["high"]
-    return row | {name: part["calibration"][name] for name in CALIBRATION}
+    row |= {name: part["calibration"][name] for name in CALIBRATION}
+    if not all(value is None or is_number(value) for value in row.values()):
+        raise TypeError
+    return row

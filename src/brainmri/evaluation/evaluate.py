@@ -25,6 +25,8 @@ from brainmri.evaluation.probabilities import brier_scores, log_losses, softmax
 from brainmri.evaluation.scores import class_scores, overall_scores
 from brainmri.evaluation.selective import confidence_entries, referral_entries
 from brainmri.intervals import LEVEL
+from brainmri.seeds import check_seed
+from brainmri.splits.settings import check_protocol
 
 METHOD = (
     "groups resampled within classes (Rao-Wu-Yue bootstrap); metrics from 0 to 1: Wilson at the effective "
@@ -76,6 +78,8 @@ def evaluate(
         If the predictions have no test image, or an input does not fit.
     """
     check_resamples(resamples)
+    check_seed(seed)
+    check_protocol(protocol)
     class_names, parts = read_predictions(predictions)
     if not len(parts["test"].truth):
         raise BrainmriError(f"{predictions} has no test image: nothing can be said of the model.")

@@ -14,6 +14,7 @@ from brainmri.evaluation.explain_summary import METHOD, method_entries
 from brainmri.evaluation.explained import RANDOM_NETWORKS, Explained, random_networks
 from brainmri.evaluation.lesions import packed_lesions
 from brainmri.evaluation.model_inputs import calibration_of, images_for
+from brainmri.evaluation.predictions import PARTS
 from brainmri.evaluation.saliency_checks import head_mask
 from brainmri.images.box import CropSettings
 from brainmri.images.store import checked_rows
@@ -22,6 +23,7 @@ from brainmri.mapping import settings_from
 from brainmri.models.device import resolve_device
 from brainmri.models.grad_cam import FeatureLayer, feature_layer
 from brainmri.models.saved import load_model, predict_logits
+from brainmri.seeds import check_seed
 
 MOST_IMAGES = 500
 METHODS = ("grad_cam", "occlusion", "random", "centre")
@@ -92,6 +94,7 @@ def explain(
     if not 0 <= count <= MOST_IMAGES:
         raise BrainmriError(f"count is {count}: must be from 0 to {MOST_IMAGES} images.")
     check_resamples(resamples)
+    check_seed(seed)
     place = resolve_device(device, threads)
     network, document = load_model(model, metadata)
     fitted = calibration_of(calibration, document.get("weights_sha256"))
@@ -125,11 +128,13 @@ def tested_rows(predictions: Path, manifest: Path, class_names: list[str], store
     """
     columns = ["image_id", "split", "group_id", "label", "predicted", "confidence"]
     logits = [f"logit_{name}" for name in class_names]
-    told = read_parquet(predictions, columns=[*columns, *logits])
+    told = read_parquet(predictions, [*columns, *logits], unique="image_id", words={"split": PARTS})
     rows = read_parquet(manifest, columns=["image_id", "row"]).drop_duplicates("image_id")
     told = told[told["split"] == "test"].merge(rows, on="image_id", how="left")
     if not len(told):
         raise BrainmriError(f"{predictions} has no test image: nothing can be explained.")
+    if told["group_id"].isna().any():
+        raise BrainmriError(f"{predictions} has an image without group_id. Run predict_split again.")
     if not set(told["label"]) | set(told["predicted"]) <= set(class_names):
         raise BrainmriError(f"{predictions} has a class that is not the model's. Run predict_split again.")
     return told.assign(row=checked_rows(told["row"], stored, predictions, "crop, split and predict_split"))

@@ -87,9 +87,9 @@ def read_outside(path: Path) -> Outside:
     BrainmriError
         If the table is missing or is not what `predict_external` writes.
     """
-    table = read_parquet(path)
+    table = read_parquet(path, needed=["image_id"], unique="image_id")
     advice = "Run predict_external again."
-    missing = {*IDENTITY, "image_id", "group_id", "label", "reason"} - set(table.columns)
+    missing = {*IDENTITY, "group_id", "label", "reason"} - set(table.columns)
     if missing or table.empty:
         raise BrainmriError(f"{path} lacks {', '.join(sorted(missing)) or 'rows'}. {advice}")
     classes = [name.removeprefix("prob_") for name in table.columns if name.startswith("prob_")]
@@ -98,6 +98,10 @@ def read_outside(path: Path) -> Outside:
     logits = tested[[f"logit_{name}" for name in classes]].to_numpy(dtype=np.float64)
     if (truth < 0).any() or not np.isfinite(logits).all():
         raise BrainmriError(f"{path} has a tested image of no known class, or without logits. {advice}")
+    if tested["group_id"].isna().any():
+        raise BrainmriError(f"{path} has a tested image without group_id. {advice}")
+    if (table["trained_on"] == table["tested_on"]).any():
+        raise BrainmriError(f"{path} is of a data set tested on itself. {advice}")
     reasons = table["reason"].dropna()
     left_out = {name: int((reasons == reason).sum()) for name, reason in COUNTS.items()}
     left_out["n_unusable"] = len(reasons) - sum(left_out.values())

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from brainmri.artefacts import digest_of, file_digest, read_parquet, table_metadata, write_parquet
+from brainmri.columns import MANIFEST_PARTS
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.model_inputs import calibration_of, check_manifest, images_for
 from brainmri.evaluation.outside import LEARNT, OTHER_CLASS, SHARED, outside_schema
@@ -25,9 +26,11 @@ from brainmri.evaluation.predictions import read_predictions
 from brainmri.evaluation.probabilities import judgements, refuse_infinite
 from brainmri.evaluation.relatives import pairs_between, relatives
 from brainmri.images.box import CropSettings
+from brainmri.images.store import lie_within
 from brainmri.mapping import settings_from
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model
+from brainmri.seeds import check_seed
 from brainmri.splits.reasons import CONFLICT, NO_LABEL, unusable
 
 
@@ -102,16 +105,24 @@ def predict_external(
     """
     if conflicts not in ("exclude", "keep"):
         raise BrainmriError(f"conflicts: '{conflicts}' is not allowed. Known: exclude, keep.")
+    check_seed(seed)
+    if other == dataset:
+        raise BrainmriError(
+            f"The other data set is {dataset} itself, which the model is from: name another one. "
+            "On its own set predict_split tests it."
+        )
     place = resolve_device(device, threads)
     network, document = load_model(model, metadata)
     temperature = float(calibration_of(calibration, file_digest(model))["temperature"])
     check_manifest(manifest, document, model)
     check_prepared(crops, document, metadata)
     packed = images_for(model, document, images)
-    own = read_parquet(manifest, ["image_id", "split", "group_id"])
-    kin = relatives(
-        own, read_parquet(groups, ["image_id", "group_id"]), pairs_between(overlap, dataset, other)
-    )
+    columns = ["image_id", "split", "group_id"]
+    own = read_parquet(manifest, columns, unique="image_id", words={"split": MANIFEST_PARTS})
+    if own.loc[own["split"] != "excluded", "group_id"].isna().any():
+        raise BrainmriError(f"{manifest} has an image without group_id. Run audit and split again.")
+    foreign = read_parquet(groups, ["image_id", "group_id"], unique="image_id")
+    kin = relatives(own, foreign, pairs_between(overlap, dataset, other))
     files = listed_files(inventory, groups, crops, len(packed), kin, conflicts)
     names, parts = read_predictions(predictions)
     if names != document["classes"]:
@@ -166,20 +177,20 @@ def listed_files(
     conflicts
         ``exclude`` or ``keep``.
     """
-    files = read_parquet(inventory, ["image_id", "label", "status", "reason"])
+    files = read_parquet(inventory, ["image_id", "label", "status", "reason"], unique="image_id")
     files = files.sort_values("image_id", ignore_index=True)
     usable = (files["status"] == "ok").to_numpy()
-    rows = read_parquet(crops, ["image_id", "row"]).set_index("image_id")["row"]
+    rows = read_parquet(crops, ["image_id", "row"], unique="image_id").set_index("image_id")["row"]
     grouped = read_parquet(groups, ["image_id", "group_id", "label_conflict"]).set_index("image_id")
     files["row"] = files["image_id"].map(rows)
     own = files.loc[usable, "row"]
-    if not own.between(0, stored - 1).all() or usable.sum() != stored:
+    if not lie_within(own, stored) or usable.sum() != stored:
         raise BrainmriError(
             f"{crops} and the packed images are not of {inventory}: run the stage crop again."
         )
-    if not files.loc[usable, "image_id"].isin(grouped.index).all():
-        raise BrainmriError(f"{groups} lacks images of {inventory}: run the stage audit again.")
     files["group_id"] = files["image_id"].map(grouped["group_id"])
+    if files.loc[usable, "group_id"].isna().any():
+        raise BrainmriError(f"{groups} lacks images of {inventory}: run the stage audit again.")
     files["reason"] = unusable(files).astype(object).where(~usable, None)
 
     def leave_out(where: pd.Series, reason: str) -> None:

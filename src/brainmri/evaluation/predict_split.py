@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from brainmri.artefacts import file_digest, read_parquet, write_json, write_parquet
+from brainmri.columns import MANIFEST_PARTS
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.calibration import check_wished_error, fit_referral, fit_temperature
 from brainmri.evaluation.model_inputs import check_manifest, images_for
@@ -94,7 +95,8 @@ def judged_rows(manifest: Path, class_names: list[str], stored: int) -> pd.DataF
     stored
         Number of images in the packed array.
     """
-    table = read_parquet(manifest, ["image_id", "row", "label", "split", "group_id"])
+    columns = ["image_id", "row", "label", "split", "group_id"]
+    table = read_parquet(manifest, columns, unique="image_id", words={"split": MANIFEST_PARTS})
     rows = table[table["split"].isin(PARTS)].reset_index(drop=True)
     if not (rows["split"] == "test").any():
         raise BrainmriError(f"{manifest} has no test image: nothing can be said of the model.")
@@ -104,6 +106,8 @@ def judged_rows(manifest: Path, class_names: list[str], stored: int) -> pd.DataF
             f"{manifest} has the label '{min(map(str, unknown))}', and the model knows "
             f"{', '.join(class_names)}. Run train again."
         )
+    if rows["group_id"].isna().any():
+        raise BrainmriError(f"{manifest} has an image without group_id. Run audit and split again.")
     return rows.assign(row=checked_rows(rows["row"], stored, manifest, "crop and split"))
 
 

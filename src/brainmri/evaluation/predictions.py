@@ -74,10 +74,10 @@ def read_predictions(path: Path) -> tuple[list[str], dict[str, Predictions]]:
     BrainmriError
         If the table is missing, lacks a column, or has an unknown class or a logit that is no number.
     """
-    table = read_parquet(path)
+    table = read_parquet(path, needed=["image_id", "split"], unique="image_id", words={"split": PARTS})
     class_names = [name.removeprefix("logit_") for name in table.columns if name.startswith("logit_")]
     advice = "Run predict_split again."
-    missing = {"image_id", "split", "group_id", "label"} - set(table.columns)
+    missing = {"group_id", "label"} - set(table.columns)
     if missing or not class_names:
         raise BrainmriError(f"{path} lacks {', '.join(sorted(missing)) or 'logits'}. {advice}")
     indices = pd.Index(class_names).get_indexer(table["label"])

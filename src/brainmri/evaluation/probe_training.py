@@ -18,6 +18,7 @@ from brainmri.artefacts import (
     write_parquet,
 )
 from brainmri.code import code_of
+from brainmri.columns import MANIFEST_PARTS
 from brainmri.errors import BrainmriError, unwritable
 from brainmri.evaluation.entries import number
 from brainmri.evaluation.predict_split import logits_of
@@ -114,11 +115,15 @@ def trained_probes(
     BrainmriError
         As the stage `probes` does.
     """
-    listed, packed = read_parquet(order.manifest), open_images(order.images)
+    needed = ["image_id", "row", "label", "group_id", "split"]
+    listed = read_parquet(order.manifest, needed=needed, unique="image_id", words={"split": MANIFEST_PARTS})
+    packed = open_images(order.images)
     if not (listed["split"] == "test").any():
         raise BrainmriError(f"{order.manifest} has no test image: nothing can be said of a probe.")
     used = listed.loc[listed["split"] != "excluded", "row"]
     checked_rows(used, len(packed), order.manifest, "crop and split")
+    if listed.loc[listed["split"] != "excluded", "group_id"].isna().any():
+        raise BrainmriError(f"{order.manifest} has an image without group_id. Run audit and split again.")
     tables, facts, omitted = [], {}, {}
     for probe in PROBES:
         table, document = folder / f"{probe}.parquet", folder / f"{probe}.json"

@@ -22,6 +22,8 @@ from brainmri.evaluation.probe_training import ProbeTraining, shortened, trained
 from brainmri.images.box import CropSettings
 from brainmri.images.probed import CONTROL
 from brainmri.intervals import LEVEL
+from brainmri.seeds import check_seed
+from brainmri.splits.settings import check_protocol
 from brainmri.training.recipe import Recipe
 
 PROBES_SCHEMA = pa.schema(
@@ -107,8 +109,8 @@ def probes(
     check_resamples(resamples)
     if epochs < 1:
         raise BrainmriError(f"epochs is {epochs}; allowed: 1 or more.")
-    if seed < 0:
-        raise BrainmriError(f"seed is {seed}; allowed: 0 or more.")
+    check_seed(seed)
+    check_protocol(protocol)
     order = ProbeTraining(
         *(manifest, images, shortened(recipe, epochs), seed, crop, weights_dir, cache_dir, device, threads)
     )

@@ -253,5 +253,5 @@ def check_split_folders(settings: LayoutSettings, folders: set[str]) -> None:
         if folder is not None and "/".join(parts_of(folder)) not in folders | {""}:
             raise BrainmriError(
                 f"layout.{key} is '{folder}', and there is no such folder below the root. "
-                f"{nearest(folder, folders)}"
+                f"{nearest(folder, folders - {''})}"
             )

@@ -42,6 +42,11 @@ def stored_rows(inventory: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"image_id": image_ids, "row": np.arange(len(image_ids), dtype=np.int64)})
 
 
+def lie_within(rows: pd.Series, images: int) -> bool:
+    """Tell whether all are rows of an array of so many images; what is null is none."""
+    return bool(rows.between(0, images - 1).fillna(False).all())
+
+
 def checked_rows(rows: pd.Series, stored: int, table: Path, stages: str) -> np.ndarray:
     """Return rows of a packed array as whole numbers (int64), where the array has each of them.
 
@@ -61,7 +66,7 @@ def checked_rows(rows: pd.Series, stored: int, table: Path, stages: str) -> np.n
     BrainmriError
         If a row is missing, or lies outside the array.
     """
-    if rows.isna().any() or not rows.between(0, stored - 1).all():
+    if not lie_within(rows, stored):
         raise BrainmriError(
             f"{table} and the {stored} packed images do not belong together: run {stages} again."
         )

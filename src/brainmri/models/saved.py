@@ -121,10 +121,15 @@ def load_model(path: Path, metadata: Path | None = None) -> tuple[Classifier, di
 
 
 def weights_path(path: Path) -> Path:
-    """Return the weights file that a path means: itself, `model.safetensors` in it, or with that suffix."""
+    """Return the weights file that a path means: itself, `model.safetensors` in it, or with that suffix.
+
+    The description beside the weights means them too.
+    """
     path = Path(path)
     if path.is_dir():
         return path / "model.safetensors"
+    if path.suffix == ".json" and path.is_file():
+        return path.with_suffix(".safetensors")
     # Not with_suffix: `model.v2` without a suffix would lose its end.
     return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
 

@@ -19,6 +19,7 @@ from brainmri.reporting.copy_pairs import (
 )
 from brainmri.reporting.copy_sheets import GROUPS, PAIRS, groups_figure, pairs_figure
 from brainmri.reporting.style import figure_style, save_figure
+from brainmri.seeds import check_seed
 
 COLOURS = 96
 # What each sheet shows, and what it says where there is nothing to show.
@@ -83,6 +84,7 @@ def draw_audit(
     BrainmriError
         If the tables and the array do not belong together.
     """
+    check_seed(seed)
     facts, packed = image_facts(inventory, groups), open_images(images)
     if len(facts) != len(packed):
         raise BrainmriError(

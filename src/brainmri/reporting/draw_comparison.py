@@ -19,6 +19,10 @@ from brainmri.reporting.style import (
 )
 
 METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
+NEEDED = (
+    *("dataset", "split", "protocol", "model", "seed", "part"),
+    *(name + suffix for name in METRICS for suffix in ("", "_low", "_high")),
+)
 MARKERS = ("o", "s", "D", "^", "v", "P")
 
 
@@ -37,7 +41,7 @@ def draw_comparison(comparison: Path, output: Path) -> None:
     BrainmriError
         If the table holds no test part.
     """
-    table = read_parquet(comparison)
+    table = read_parquet(comparison, needed=NEEDED)
     table = table[table["part"] == "test"]
     if table.empty:
         raise BrainmriError(f"{comparison} holds no test part: run `evaluate` and `compare` again.")

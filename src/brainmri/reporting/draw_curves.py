@@ -76,7 +76,8 @@ def draw_curves(
         If a file is missing or the files do not belong together.
     """
     title = run_title(dataset, split, model, seed)
-    table, test = read_parquet(curves), read_json(metrics).get("test") or {}
+    table = read_parquet(curves, needed=["curve", "label", "x", "y", "low", "high"])
+    test = read_json(metrics).get("test") or {}
     if not {"referral", "calibration", "per_class", "ece"} <= set(test) or table.empty:
         raise BrainmriError(f"{metrics} or {curves} lacks what is drawn: run `evaluate` again.")
     figures = (

@@ -10,10 +10,11 @@ from matplotlib.patches import Rectangle
 from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.crop import read_gray
-from brainmri.images.store import open_images
+from brainmri.images.store import lie_within, open_images
 from brainmri.labels import CLASS_NAMES
 from brainmri.reporting.names import class_title
 from brainmri.reporting.style import OKABE_ITO, add_title, blank_axes, figure_style, new_figure, save_figure
+from brainmri.seeds import check_seed
 
 SAMPLES_PER_CLASS = 6
 CROPS_PER_CLASS = 2
@@ -56,6 +57,7 @@ def draw_dataset(
     BrainmriError
         If the tables do not belong together, or hold no image.
     """
+    check_seed(seed)
     boxes = ["row", "left", "top", "right", "bottom", "area_fraction", "fallback"]
     kept = read_parquet(crops, needed=["image_id", *boxes], unique="image_id")
     known = read_parquet(inventory, needed=["image_id", "path", "label"], unique="image_id")
@@ -63,7 +65,7 @@ def draw_dataset(
     packed = open_images(images)
     if table.empty:
         raise BrainmriError(f"{crops} holds no image: see the reasons in {inventory}.")
-    if table[["path", *boxes]].isna().any(axis=None) or not table["row"].between(0, len(packed) - 1).all():
+    if table[["path", *boxes]].isna().any(axis=None) or not lie_within(table["row"], len(packed)):
         raise BrainmriError(f"{crops} and {images} do not belong together: run the stage `crop` again.")
     table["label"] = table["label"].astype(object).where(table["label"].notna(), None)
     generator = np.random.default_rng(seed)

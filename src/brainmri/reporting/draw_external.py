@@ -24,6 +24,7 @@ from brainmri.reporting.style import (
 )
 
 METRIC = "accuracy"
+NEEDED = ("trained_on", "split", "model", "seed", "tested_on", "metric", "value", "low", "high", "n_images")
 INTERVALS_UP_TO = 4  # data sets; in a wider matrix an interval would not fit into its cell
 
 
@@ -44,7 +45,7 @@ def draw_external(external: Path, model: str, output: Path) -> None:
     BrainmriError
         If the table has no row of the model.
     """
-    table = read_parquet(external)
+    table = read_parquet(external, needed=NEEDED)
     own = table[(table["model"] == model) & (table["metric"] == METRIC) & table["seed"].isna()]
     if own.empty:
         known = sorted(table["model"].unique())

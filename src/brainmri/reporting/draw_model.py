@@ -26,6 +26,7 @@ from brainmri.reporting.style import (
     save_figure,
     text_colour_on,
 )
+from brainmri.seeds import check_seed
 
 
 def draw_model(
@@ -83,11 +84,10 @@ def draw_model(
     BrainmriError
         If a file is missing or the files do not belong together.
     """
+    check_seed(seed)
     title = run_title(dataset, split, model, seed)
     test = read_json(metrics).get("test") or {}
-    matrix = test.get("confusion_matrix")
-    if not matrix:
-        raise BrainmriError(f"{metrics} has no confusion matrix of the test part: run `evaluate` again.")
+    labels, counts = confusion_matrix_of(test, metrics)
     judged = ["image_id", "split", "label", "predicted", "confidence"]
     table = read_parquet(predictions, needed=judged, unique="image_id")
     rows = read_parquet(manifest, columns=["image_id", "row"], unique="image_id")
@@ -97,11 +97,10 @@ def draw_model(
     kept = read_json(metadata).get("best_epoch") if metadata else None
     with figure_style():
         save_figure(curves_figure(title, read_parquet(history), kept), curves)
-        counts = np.array(matrix["counts"])
-        save_figure(confusion_matrix_figure(title, matrix["labels"], counts), confusion_matrix)
-        save_figure(gallery_figure(title, table, matrix["labels"], packed, seed), gallery, colours=128)
+        save_figure(confusion_matrix_figure(title, labels, counts), confusion_matrix)
+        save_figure(gallery_figure(title, table, labels, packed, seed), gallery, colours=128)
     if gallery_table:
-        labels, threshold = matrix["labels"], referral_threshold(test.get("referral") or {})
+        threshold = referral_threshold(test.get("referral") or {})
         write_parquet(
             gallery_rows(table, labels, packed, threshold, seed),
             gallery_table,
@@ -109,6 +108,18 @@ def draw_model(
             inputs=[predictions, metrics],
             schema=gallery_schema(labels),
         )
+
+
+def confusion_matrix_of(test: dict, metrics: Path) -> tuple[list[str], np.ndarray]:
+    """Return the classes, and the images by true and predicted class; or raise where a document has none."""
+    try:
+        labels = [str(label) for label in test["confusion_matrix"]["labels"]]
+        counts = np.array(test["confusion_matrix"]["counts"], dtype=np.int64)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        labels, counts = [], np.empty((0, 0))
+    if not labels or counts.shape != (len(labels), len(labels)):
+        raise BrainmriError(f"{metrics} has no confusion matrix of the test part: run `evaluate` again.")
+    return labels, counts
 
 
 def referral_threshold(referral: dict) -> float | None:

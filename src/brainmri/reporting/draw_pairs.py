@@ -20,6 +20,10 @@ from brainmri.reporting.style import (
     text_colour_on,
 )
 
+NEEDED = (
+    *("dataset", "split", "seed", "model", "other", "other_kind"),
+    *("accuracy", "accuracy_other", "accuracy_difference", "p_value_holm"),
+)
 # Purple and orange stay apart for who cannot tell red from green; white is no difference.
 COLOURS = "PuOr_r"
 LEAST_SCALE = 0.02  # two points: smaller differences stay pale
@@ -46,7 +50,7 @@ def draw_pairs(pairs: Path, output: Path, dataset: str, split: str) -> None:
     BrainmriError
         If the table cannot be read.
     """
-    table = read_parquet(pairs)
+    table = read_parquet(pairs, needed=NEEDED)
     own = table[(table["dataset"] == dataset) & (table["split"] == split) & table["seed"].isna()]
     with figure_style():
         figure = pairs_figure(own[own["other_kind"] == "model"], f"{dataset}, {split}")

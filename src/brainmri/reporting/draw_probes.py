@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from brainmri.artefacts import read_parquet
+from brainmri.errors import BrainmriError
 from brainmri.images.probed import PROBES, SHUFFLED, blanked, kept_pixels
 from brainmri.images.store import checked_rows, open_images
 from brainmri.reporting.names import class_title
@@ -38,8 +39,11 @@ def draw_probes(dataset: str, split: str, probes: Path, manifest: Path, images: 
     BrainmriError
         If a file is missing, or they do not belong together.
     """
-    said, packed = read_parquet(probes), open_images(images)
-    places = read_parquet(manifest, ["image_id", "row"]).set_index("image_id")["row"]
+    said = read_parquet(probes, needed=["probe", "image_id", "label", "target"])
+    if said.empty:
+        raise BrainmriError(f"{probes} holds no image: run `probes` again.")
+    packed = open_images(images)
+    places = read_parquet(manifest, ["image_id", "row"], unique="image_id").set_index("image_id")["row"]
     shown = shown_images(said)
     rows = checked_rows(places.reindex(shown["image_id"]), len(packed), probes, "probes")
     with figure_style():

@@ -49,7 +49,9 @@ def draw_quality(dataset: str, raw: Path, inventory: Path, output: Path) -> None
     output
         Where to write the figure (PNG).
     """
-    table = read_parquet(inventory)
+    table = read_parquet(
+        inventory, needed=["image_id", "path", "status", "remarks", "width", "height", "bytes"]
+    )
     tiles, names = [], set()
     for kind, files in odd_files(table).items():
         # A file with several remarks is shown once.
@@ -62,7 +64,7 @@ def draw_quality(dataset: str, raw: Path, inventory: Path, output: Path) -> None
 def tiles_of(kind: str, files: pd.DataFrame, raw: Path) -> list[tuple[pd.Series, np.ndarray | None]]:
     """Return a few files of one kind, those with something to see first, each with its picture or None."""
     if kind == "foreign":
-        files = files[[is_named_image(path) for path in files["path"]]]
+        files = files.loc[[is_named_image(path) for path in files["path"]]]
     if files.empty:
         return []
     # Spread over all of them, so that not all are neighbours.

@@ -19,5 +19,5 @@ def odd_files(inventory: pd.DataFrame) -> dict[str, pd.DataFrame]:
     usable = inventory[inventory["status"] == "ok"]
     remarks = usable["remarks"].fillna("").astype(str).str.split(SEPARATOR)
     return by_status | {
-        word: usable[[word in words for words in remarks]] for word in REMARKS if word not in by_status
+        word: usable.loc[[word in words for words in remarks]] for word in REMARKS if word not in by_status
     }

@@ -8,7 +8,7 @@ import pandas as pd
 
 from brainmri.audit.turns import TURNS
 from brainmri.audit.warps import squeeze_matrix, turn_matrix
-from brainmri.errors import BrainmriError
+from brainmri.errors import BrainmriError, shown
 
 # Gray levels of difference that are drawn brightest: copies differ by a few.
 FULL_DIFFERENCE = 64
@@ -42,17 +42,21 @@ def brought_onto(pair: pd.Series, images: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def packed_matrix(pair: pd.Series, size: int) -> np.ndarray:
     """Return the matrix (2, 3) from packed pixels of image a to packed pixels of image b."""
-    text = pair.get("matrix")
+    text, ends = pair.get("matrix"), f"{pair['image_id_a']} and {pair['image_id_b']}"
     if not isinstance(text, str):
         # What a turn does to the original, it does to the square.
         if pair["transform"] not in TURNS:
-            ends = f"{pair['image_id_a']} and {pair['image_id_b']}"
             raise BrainmriError(
                 f"The pair {ends} has no matrix, and its transform '{pair['transform']}' is no turn: "
                 "run the stage audit again."
             )
         return turn_matrix(pair["transform"], size, size)[:2]
-    original = np.vstack([np.array(json.loads(text), float).reshape(2, 3), [0, 0, 1]])
+    try:
+        original = np.vstack([np.array(json.loads(text), float).reshape(2, 3), [0, 0, 1]])
+    except (ValueError, TypeError, RecursionError):
+        raise BrainmriError(
+            f"The matrix of the pair {ends} is {shown(text)}, which is none: run the stage audit again."
+        ) from None
     to_a, to_b = (squeeze_matrix(pair[f"width_{side}"], pair[f"height_{side}"], size) for side in "ab")
     return (to_b @ original @ np.linalg.inv(to_a))[:2]
 

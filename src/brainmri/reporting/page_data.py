@@ -160,9 +160,11 @@ def leakage(manifest: pd.DataFrame) -> dict:
     dict
         ``groups`` (in all), ``straddling`` (groups in more than one part), ``test`` (test images),
         ``test_in_train``, ``test_in_val`` (those whose group is in that part too), ``val``,
-        ``val_in_train``, and ``free``: whether no test image has a relative in training or validation.
+        ``val_in_train``, and ``free``: whether no test image has a relative in training or validation, as far
+        as all groups are known.
     """
-    used = manifest[(manifest["split"] != "excluded") & manifest["group_id"].notna()]
+    listed = manifest[manifest["split"] != "excluded"]
+    used = listed[listed["group_id"].notna()]
     members = {part: set(used.loc[used["split"] == part, "group_id"]) for part in ("train", "val", "test")}
     group_of = {part: used.loc[used["split"] == part, "group_id"] for part in ("val", "test")}
     parts_of_group = used[["group_id", "split"]].drop_duplicates()["group_id"].value_counts()
@@ -177,5 +179,5 @@ def leakage(manifest: pd.DataFrame) -> dict:
         "test_in_val": int(in_val.sum()),
         "val": len(group_of["val"]),
         "val_in_train": int(group_of["val"].isin(members["train"]).sum()),
-        "free": bool(len(in_train)) and not (in_train | in_val).any(),
+        "free": bool(len(in_train)) and len(used) == len(listed) and not (in_train | in_val).any(),
     }

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from brainmri.artefacts import written_atomically
+from brainmri.errors import BrainmriError
 from brainmri.reporting.figure_size import DOTS_PER_INCH, WIDTH
 
 # Okabe and Ito, "Color Universal Design" (2008); yellow last: it is hard to see on white.
@@ -112,6 +113,8 @@ def save_figure(figure: Figure, path: Path, colours: int | None = None) -> None:
         Reduce a PNG to a palette of so many colours (a third of the bytes); None keeps it as it is.
     """
     path = Path(path)
+    if path.suffix not in (".svg", ".png"):
+        raise BrainmriError(f"{path}: the name of a figure must end in .png or .svg.")
     content = BytesIO()
     if path.suffix == ".svg":
         figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})

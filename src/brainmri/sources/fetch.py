@@ -10,7 +10,7 @@ from inspect import signature
 from pathlib import Path
 
 from brainmri import __version__
-from brainmri.artefacts import file_digest, write_json
+from brainmri.artefacts import file_digest, write_json, written_atomically
 from brainmri.errors import BrainmriError, nearest, unreadable, unwritable
 from brainmri.processes import host, is_running
 from brainmri.progress import progress
@@ -18,6 +18,7 @@ from brainmri.sources.extraction import extract
 from brainmri.sources.files import list_files
 from brainmri.sources.files_digest import digest_of_folder
 from brainmri.sources.kaggle import KaggleSet, Patience, from_kaggle
+from brainmri.sources.raw_folder import claim, place_of
 from brainmri.sources.settings import SourceSettings
 
 
@@ -60,7 +61,7 @@ def fetch(
 ) -> None:
     """Bring a data set's files in, safely, and record where they came from.
 
-    A failure leaves the files of an earlier fetch as they were.
+    A failure leaves the files of an earlier fetch as they were. Files that no fetch brought are not replaced.
 
     Parameters
     ----------
@@ -69,7 +70,8 @@ def fetch(
     source
         Where it comes from: kaggle, archive, directory or phantom.
     raw
-        The folder to make. For a phantom, the truth table is written beside it (truth.parquet).
+        The folder to make; of a link, the folder that it leads to. For a phantom, the truth table is written
+        beside it (truth.parquet).
     output
         Where to write the provenance (fetch.json).
     archives_dir
@@ -83,7 +85,8 @@ def fetch(
     if source.datasets is not None:
         raise BrainmriError(f"{dataset} is pooled from other data sets: run the stage pool instead.")
     patience = Patience(attempts=attempts, stall_seconds=stall_seconds)
-    with staging_folder(raw) as staging:
+    place = place_of(raw)
+    with staging_folder(place) as staging:
         files = staging / "files"
         files.mkdir()
         if source.phantom is not None:
@@ -99,11 +102,14 @@ def fetch(
             raise BrainmriError(f"The source of {dataset} ({source.kind} {provenance.source}) holds no file.")
         total = sum((files / path).stat().st_size for path in paths)
         digest = digest_of_folder(dataset, files, paths)
+        claim(place, output, dataset, files, paths)
         # A killed process leaves no provenance rather than that of other files.
         output.unlink(missing_ok=True)
         if source.phantom is not None:
-            (staging / "truth.parquet").replace(raw.parent / "truth.parquet")
-        replace_folder(files, raw, staging / "old")
+            # A link can lead to another disk, where a rename does not reach.
+            with written_atomically(raw.parent / "truth.parquet") as truth:
+                shutil.copyfile(staging / "truth.parquet", truth)
+        replace_folder(files, place, staging / "old")
     document = {
         "dataset": dataset,
         "kind": source.kind,

@@ -4,11 +4,18 @@ from dataclasses import dataclass
 from math import isclose
 
 from brainmri.errors import BrainmriError, nearest
+from brainmri.seeds import check_seed
 
 PROTOCOLS = ("grouped", "random", "published", "published_clean", "leave_one_out")
 # Under these the test part is given, and only train and val are drawn.
 TEST_PART_GIVEN = ("published", "published_clean", "leave_one_out")
 SOURCE_PARTS = ("train", "test")
+
+
+def check_protocol(protocol: str) -> None:
+    """Raise a BrainmriError where a name is that of no split protocol."""
+    if protocol not in PROTOCOLS:
+        raise BrainmriError(f"protocol: '{protocol}' is no split protocol. {nearest(protocol, PROTOCOLS)}")
 
 
 @dataclass(frozen=True)
@@ -63,10 +70,8 @@ class SplitSettings:
     conflicts: str = "exclude"
 
     def __post_init__(self) -> None:
-        if self.protocol not in PROTOCOLS:
-            raise BrainmriError(
-                f"protocol: '{self.protocol}' is no split protocol. {nearest(self.protocol, PROTOCOLS)}"
-            )
+        check_protocol(self.protocol)
+        check_seed(self.seed)
         if self.conflicts not in ("exclude", "keep"):
             raise BrainmriError(f"conflicts: '{self.conflicts}' is not allowed. Known: exclude, keep.")
         self.refuse_impossible_folds()

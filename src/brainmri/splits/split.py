@@ -61,6 +61,8 @@ def split(
     BrainmriError
         If the wish is impossible: a class with fewer groups than parts, a source without a test part.
     """
+    if len(set(class_names)) < len(class_names):
+        raise BrainmriError(f"class_names names a class twice: {', '.join(class_names)}. Name each once.")
     manifest = candidates(inventory, groups, class_names, settings)
     usable = manifest["split"].isna()
     if not usable.any():
@@ -83,7 +85,9 @@ def candidates(
     inventory: Path, groups: Path, class_names: list[str], settings: SplitSettings
 ) -> pd.DataFrame:
     """Return one row a file: `split` is null where it can be drawn, else ``excluded`` with its `reason`."""
-    files = read_parquet(inventory, ["image_id", "label", "source_split", "sha256", "status", "reason"])
+    files = read_parquet(
+        inventory, ["image_id", "label", "source_split", "sha256", "status", "reason"], unique="image_id"
+    )
     if settings.protocol == "leave_one_out":
         if "dataset" not in pq.read_schema(inventory).names:
             raise BrainmriError(
@@ -95,9 +99,12 @@ def candidates(
     files = files.sort_values("image_id", ignore_index=True)
     not_ok = files["status"] != "ok"
     files["row"] = pd.Series(stored_rows(files)["row"].to_numpy(), index=files.index[~not_ok], dtype="Int64")
-    place = pd.Index(grouped["image_id"]).get_indexer(files["image_id"])
+    known = grouped.set_index("image_id").reindex(files["image_id"])
     for column in ("group_id", "label_conflict"):
-        files[column] = grouped[column].take(place).set_axis(files.index).where(place >= 0)
+        files[column] = known[column].set_axis(files.index)
+    # Without a group an image has no relatives, and no leak of it would be found.
+    if files.loc[~not_ok, "group_id"].isna().any():
+        raise BrainmriError(f"{groups} lacks images of {inventory}: run the stage audit again.")
     # A set without a class (orvile has no healthy heads) counts its labels without a gap.
     present = set(files.loc[files["status"] == "ok", "label"])
     index_of = {name: index for index, name in enumerate(name for name in class_names if name in present)}

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from brainmri.artefacts import read_parquet
+from brainmri.columns import MANIFEST_PARTS
 from brainmri.errors import BrainmriError
 from brainmri.images.store import open_images
 
@@ -63,8 +64,8 @@ def load_data(manifest: Path, images: Path, image_size: int) -> TrainingData:
         outside the array, or the images have another size than the recipe's.
     """
     columns = ["row", "label", "label_index", "split"]
-    table = read_parquet(manifest, columns)
-    table = table[table["split"].isin(["train", "val", "test"])]
+    table = read_parquet(manifest, ["image_id", *columns], unique="image_id", words={"split": MANIFEST_PARTS})
+    table = table[table["split"] != "excluded"]
     packed = open_images(images)
     if len(packed) and packed.shape[1] != image_size:
         raise BrainmriError(
