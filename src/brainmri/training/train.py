@@ -5,6 +5,7 @@ from typing import Literal
 
 from brainmri.errors import BrainmriError
 from brainmri.images.box import CropSettings
+from brainmri.seeds import check_seed
 from brainmri.training.order import TrainingOrder
 from brainmri.training.recipe import Recipe
 
@@ -75,8 +76,7 @@ def train(
         If the inputs do not fit each other or the recipe, the loss stops being finite, another process
         trains the same model, or an end was asked for.
     """
-    if seed < 0:
-        raise BrainmriError(f"seed is {seed}; allowed: 0 or more.")
+    check_seed(seed)
     if devices < 1:
         raise BrainmriError(f"devices is {devices}; allowed: 1 or more.")
     order = TrainingOrder(
