@@ -3,19 +3,12 @@
 import os
 from time import process_time
 
-import boto3
-from local_s3 import KEYS, local_s3
+from local_s3 import client_of, local_s3
 
 
 def test_ranges_are_those_of_the_object_as_it_is_now():
     with local_s3("store") as address:
-        client = boto3.client(
-            "s3",
-            endpoint_url=address,
-            region_name="us-east-1",
-            aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
-        )
+        client = client_of(address)
 
         def read(**asked) -> bytes:
             return client.get_object(Bucket="store", Key="array", **asked)["Body"].read()
