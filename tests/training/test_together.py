@@ -15,12 +15,13 @@ from training_command import train_command
 
 from brainmri.images.box import CropSettings
 from brainmri.models.build import build_model
-from brainmri.training import conduct, prepare
+from brainmri.training import conduct, prepare, steps, together
 from brainmri.training.arithmetic import Arithmetic
 from brainmri.training.conduct import fingerprint
 from brainmri.training.order import TrainingOrder
 from brainmri.training.ranks import Ranks
 from brainmri.training.recipe import recipe_from
+from brainmri.training.together import one_of_them
 
 RECIPE = {
     "image_size": 32,
@@ -111,6 +112,34 @@ def test_two_processes_agree_whatever_each_would_have_chosen(blob_files, tmp_pat
     assert any("running_mean" in key for key in first)
     for key, tensor in first.items():
         assert torch.equal(second[key], tensor), key
+
+
+def one_with_little_memory(order):
+    """Train as one of the processes; the second one's device holds four images at a time."""
+    real = steps.add_gradients
+
+    def add_gradients(run, plan, inputs, targets):
+        if plan.ranks.rank == 1 and (run.micro_batch or len(inputs)) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(run, plan, inputs, targets)
+
+    steps.add_gradients = add_gradients
+    one_of_them(order)
+
+
+def test_where_one_device_is_full_all_begin_anew_in_smaller_parts(blob_files, tmp_path, monkeypatch, capfd):
+    recipe = recipe_from(RECIPE)
+    whole = order_of(blob_files, tmp_path / "whole", recipe)
+    together.train_together(whole)
+    parts = order_of(blob_files, tmp_path / "parts", recipe)
+    monkeypatch.setattr(together, "one_of_them", one_with_little_memory)
+    together.train_together(parts)
+    told = capfd.readouterr().err
+    assert "does not suffice for 8 images at a time on each of 2 devices: beginning anew with 4" in told
+    assert "Traceback" not in told
+    first, second = (load_file(order.model) for order in (whole, parts))
+    for key, weights in first.items():
+        np.testing.assert_allclose(second[key], weights, rtol=1e-3, atol=1e-5, err_msg=key)
 
 
 def order_of(files, folder, recipe):

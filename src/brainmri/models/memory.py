@@ -12,6 +12,12 @@ from brainmri.errors import BrainmriError
 Result = TypeVar("Result")
 
 
+class ShareTooLarge(BrainmriError):
+    """One of several processes lacks memory for its share of a batch: all must begin anew."""
+
+    exit_status = 76
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Say whether an exception means that memory did not suffice, on a GPU or on a CPU."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):

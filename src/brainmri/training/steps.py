@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from brainmri.errors import BrainmriError
-from brainmri.models.memory import is_out_of_memory, release_memory
+from brainmri.models.memory import ShareTooLarge, is_out_of_memory, release_memory
 from brainmri.training.arithmetic import autocast, compiled_as_is, products
 from brainmri.training.callbacks import Run
 from brainmri.training.plan import Plan
@@ -108,7 +108,9 @@ def halved(micro_batch: int, plan: Plan) -> int:
     Raises
     ------
     BrainmriError
-        If one image is too much, or other processes would wait for this one.
+        If one image is too much.
+    ShareTooLarge
+        If other processes would wait for this one.
     """
     if micro_batch <= 1:
         raise BrainmriError(
@@ -117,7 +119,7 @@ def halved(micro_batch: int, plan: Plan) -> int:
         )
     smaller = -(-micro_batch // 2)
     if plan.ranks.world > 1:
-        raise BrainmriError(
+        raise ShareTooLarge(
             f"The memory does not suffice for {micro_batch} images at a time on each of {plan.ranks.world} "
             f"devices: set micro_batch: {smaller} in the recipe."
         )

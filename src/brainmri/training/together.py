@@ -15,6 +15,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from brainmri.errors import BrainmriError
 from brainmri.models.device import resolve_device
+from brainmri.models.memory import ShareTooLarge
 from brainmri.training.checkpoint import checkpoint_path
 from brainmri.training.conduct import conduct
 from brainmri.training.interruption import Interrupted
@@ -26,6 +27,8 @@ SHUTDOWN_SECONDS = 600
 
 def train_together(order: TrainingOrder) -> None:
     """Train with `order.devices` processes, one a GPU (nccl), or all on the CPU (gloo).
+
+    Where the memory of one does not suffice, all begin anew with batches in smaller parts.
 
     Raises
     ------
@@ -46,6 +49,37 @@ def train_together(order: TrainingOrder) -> None:
     # The launcher reports on itself in its own words; what went wrong is told by the process that failed.
     for name in ("torch.distributed.elastic", "torch.multiprocessing"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    order = replace(order, device=device.type)
+    while True:
+        try:
+            return launched(order)
+        except ShareTooLarge:
+            order = in_smaller_parts(order)
+
+
+def in_smaller_parts(order: TrainingOrder) -> TrainingOrder:
+    """Return the same order with half as many images at a time on each device, and say so."""
+    recipe = order.recipe
+    before = recipe.micro_batch or -(-recipe.batch_size // order.devices)
+    after = -(-before // 2)
+    print(
+        f"the memory does not suffice for {before} images at a time on each of {order.devices} devices: "
+        f"beginning anew with {after}, their gradients added up to batches of {recipe.batch_size}",
+        file=sys.stderr,
+    )
+    return replace(order, recipe=replace(recipe, micro_batch=after))
+
+
+def launched(order: TrainingOrder) -> None:
+    """Start the processes, and wait for their end.
+
+    Raises
+    ------
+    ShareTooLarge
+        If the memory of one does not suffice for its share.
+    BrainmriError
+        If one failed otherwise, or an end was asked for.
+    """
     launch = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -59,12 +93,15 @@ def train_together(order: TrainingOrder) -> None:
         shutdown_timeout=SHUTDOWN_SECONDS,
     )
     try:
-        elastic_launch(launch, one_of_them)(replace(order, device=device.type))
+        elastic_launch(launch, one_of_them)(order)
     except SignalException as error:
         raise interrupted(order) from error
     except ChildFailedError as error:
-        if error.get_first_failure()[1].exitcode == Interrupted.exit_status:
+        status = error.get_first_failure()[1].exitcode
+        if status == Interrupted.exit_status:
             raise interrupted(order) from error
+        if status == ShareTooLarge.exit_status:
+            raise ShareTooLarge(first_failure(error)) from error
         raise BrainmriError(f"a training process failed: {first_failure(error)}") from error
 
 
@@ -102,7 +139,7 @@ def one_of_them(order: TrainingOrder) -> None:
     try:
         conduct(own, ranks)
     except BrainmriError as error:
-        if error.exit_status == Interrupted.exit_status:
+        if error.exit_status in (Interrupted.exit_status, ShareTooLarge.exit_status):
             # One that returned would wait for the launcher, which waits for its end.
             sys.exit(error.exit_status)
         # The others wait for this one in vain: the launcher ends them when it fails.
