@@ -1,21 +1,20 @@
 """A number that is no seed is refused by each command that draws, before it reads anything."""
 
-from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
 
 import pytest
 
-from brainmri.cli import COMMANDS
+from brainmri.cli import COMMANDS, function_of
 from brainmri.errors import BrainmriError
 
-# Two write the seed in a title and draw nothing at random; a training's own tests tell what it takes.
-LEFT_OUT = {"draw_curves", "draw_explain", "train"}
+# They write the seed in a title, and draw nothing at random.
+LEFT_OUT = {"draw_curves", "draw_explain"}
 
 
 def drawing() -> dict:
     """Return the function of each command that has a seed."""
-    found = {name: getattr(import_module(place), word) for name, (place, word, _) in COMMANDS.items()}
+    found = {name: function_of(name) for name in COMMANDS}
     drawing = {name: one for name, one in found.items() if "seed" in signature(one).parameters}
     return {name: one for name, one in drawing.items() if name not in LEFT_OUT}
 
