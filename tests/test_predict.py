@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
-from brainmri.artefacts import file_digest, write_json
+from brainmri.artefacts import write_json
 from brainmri.cli import main
+from brainmri.digests import file_digest
 from brainmri.images.box import CropSettings
 from brainmri.images.prepare import prepare_image
 from brainmri.models.build import build_model

@@ -1,6 +1,5 @@
 """Artefacts on disk: written whole or not at all, read with errors for people, traceable by digest."""
 
-import hashlib
 import json
 import os
 import re
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 
 from brainmri import __version__
 from brainmri.columns import mismatch_of
+from brainmri.digests import digest_of, named_digests
 from brainmri.errors import BrainmriError, first_line, shown, unwritable
 from brainmri.seals import KEY, PLACEHOLDER, damage_of, seal
 
@@ -25,8 +25,6 @@ TABLE_SOURCES_KEY = b"brainmri.made_from"
 AGAIN = "delete it and run the same command again, or the stage that makes it."
 # What damage that no digest shows can raise on the way from Parquet to pandas.
 UNREADABLE = (pa.ArrowException, OSError, KeyError, ValueError, TypeError, MemoryError)
-READ_BYTES = 2**18
-READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 # What `written_atomically` calls a file until it is whole.
 HALF_WRITTEN = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
@@ -67,44 +65,6 @@ def existing(path: Path) -> Path:
         fault = "is no file" if path.exists() else "does not exist"
         raise BrainmriError(f"{path} {fault}: run the stage that makes it first.")
     return path
-
-
-def digest_of(value) -> str:
-    """Return the SHA-256 (hexadecimal) of a JSON-able value in canonical form."""
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 (hexadecimal) of a file's bytes."""
-    return size_and_digest(path)[1]
-
-
-def size_and_digest(path: Path | str) -> tuple[int, str]:
-    """Return how many bytes a file holds, and their SHA-256 (hexadecimal).
-
-    Bare system calls: for a file of a few KB, Python's file objects and the zeroed buffer of
-    `hashlib.file_digest` cost more than the hash, and keep threads from running side by side.
-    """
-    descriptor = os.open(path, READ_ONLY)
-    try:
-        size, digest = 0, hashlib.sha256()
-        while chunk := os.read(descriptor, READ_BYTES):
-            size += len(chunk)
-            digest.update(chunk)
-    finally:
-        os.close(descriptor)
-    return size, digest.hexdigest()
-
-
-def named_digests(paths: Iterable[Path]) -> list[list[str]]:
-    """Return name and SHA-256 of each of some files, sorted."""
-    return sorted([Path(path).name, file_digest(path)] for path in paths)
-
-
-def inputs_digest(paths: Iterable[Path]) -> str:
-    """Return one digest for a set of input files: over their names and contents, in any order."""
-    return digest_of(named_digests(paths))
 
 
 def write_parquet(

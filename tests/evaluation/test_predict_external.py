@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 import torch
 
-from brainmri.artefacts import file_digest, read_json, read_parquet, write_json, write_parquet
+from brainmri.artefacts import read_json, read_parquet, write_json, write_parquet
 from brainmri.cli import main
+from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.outside import LEARNT, OTHER_CLASS, SHARED, read_outside
 from brainmri.evaluation.predict_external import predict_external

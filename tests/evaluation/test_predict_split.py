@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
-from brainmri.artefacts import file_digest, read_json, read_parquet, write_json, write_parquet
+from brainmri.artefacts import read_json, read_parquet, write_json, write_parquet
 from brainmri.cli import main
+from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.calibration import fit_temperature
 from brainmri.evaluation.evaluate import evaluate

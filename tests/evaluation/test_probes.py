@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainmri.artefacts import file_digest, read_parquet, write_parquet
+from brainmri.artefacts import read_parquet, write_parquet
 from brainmri.cli import main
+from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.evaluation import probe_training
 from brainmri.evaluation.probe_training import shortened

@@ -9,7 +9,8 @@ import pytest
 from small_study import CLASSES, stages_below
 from small_study import SPLIT as SPLIT_SETTINGS
 
-from brainmri.artefacts import file_digest, read_parquet, written_atomically
+from brainmri.artefacts import read_parquet, written_atomically
+from brainmri.digests import file_digest
 
 # Processes, and threads of each: a hundred in all.
 PROCESSES, THREADS = 4, 25

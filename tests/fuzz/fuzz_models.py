@@ -12,7 +12,7 @@ import torch
 from mutation import mutated
 from safetensors.torch import save
 
-from brainmri.artefacts import file_digest
+from brainmri.digests import file_digest
 from brainmri.evaluation.model_inputs import calibration_beside
 from brainmri.evaluation.probabilities import refuse_infinite
 from brainmri.images.box import CropSettings

@@ -14,8 +14,9 @@ import pytest
 import torch
 
 import brainmri.export
-from brainmri.artefacts import file_digest, write_json
+from brainmri.artefacts import write_json
 from brainmri.cli import main
+from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.predict_split import predict_split
 from brainmri.evaluation.probabilities import softmax

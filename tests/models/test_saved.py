@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from brainmri.artefacts import file_digest
+from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.mapping import settings_from
 from brainmri.models.build import build_model

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from synthetic_probes import write_probes
 
-from brainmri.artefacts import file_digest, read_parquet, write_json, write_parquet
+from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.audit.audit import audit
+from brainmri.digests import file_digest
 from brainmri.evaluation.baselines import baselines
 from brainmri.evaluation.compare import compare
 from brainmri.evaluation.evaluate import evaluate

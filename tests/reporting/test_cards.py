@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainmri.artefacts import file_digest, read_json, write_json
+from brainmri.artefacts import read_json, write_json
+from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.reporting.cards import CHECKLISTS, card_names
 from brainmri.reporting.checklist import ANSWERED, NOT_APPLICABLE, OPEN, checklist, checklist_items

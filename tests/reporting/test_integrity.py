@@ -10,14 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from brainmri.artefacts import (
-    digest_of,
-    inputs_digest,
-    read_json,
-    read_parquet,
-    write_json,
-    write_parquet,
-)
+from brainmri.artefacts import read_json, read_parquet, write_json, write_parquet
+from brainmri.digests import digest_of, inputs_digest
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.compare import compare
 from brainmri.reporting.integrity import Integrity, Sealed

@@ -9,7 +9,8 @@ import pytest
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from brainmri.artefacts import file_digest, read_parquet, write_json, write_parquet
+from brainmri.artefacts import read_parquet, write_json, write_parquet
+from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.external import EXTERNAL_SCHEMA
 from brainmri.reporting.answers_numbers import number_answers

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brainmri.artefacts import file_digest, read_json, read_parquet
+from brainmri.artefacts import read_json, read_parquet
+from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.reporting.draw_probes import draw_probes, shown_images
 from brainmri.reporting.embedding import Artefacts

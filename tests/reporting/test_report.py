@@ -9,7 +9,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from brainmri.artefacts import file_digest, read_json, write_json
+from brainmri.artefacts import read_json, write_json
+from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.reporting.report import report
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 from phantom_study import ROOT, SECRETS, Workflow
 
-from brainmri.artefacts import file_digest
 from brainmri.attempts import attempts_of
+from brainmri.digests import file_digest
 
 # They tell when and how long, which no two runs have in common.
 TIMED = ("fetch.json", "history.parquet", "model.json", "index.html", "study.json")

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from phantom_study import ROOT, SECRETS, SMALL_STUDY
 
-from brainmri.artefacts import file_digest
+from brainmri.digests import file_digest
 from brainmri.images.store import open_images
 
 # One worker runs all of these, so that the finished study is made once.

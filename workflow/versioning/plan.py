@@ -20,7 +20,8 @@ from dvc.repo import Repo
 from dvc.stage import Stage
 from stages import CONFIG
 
-from brainmri.artefacts import digest_of, file_digest, write_text
+from brainmri.artefacts import write_text
+from brainmri.digests import digest_of, file_digest
 from brainmri.errors import BrainmriError
 from brainmri.jobs import jobs_of
 from brainmri.status import configured

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from brainmri import __version__
-from brainmri.artefacts import digest_of, read_json, read_parquet, write_json, write_parquet
+from brainmri.artefacts import read_json, read_parquet, write_json, write_parquet
 from brainmri.audit.audit import GROUPS_SCHEMA, group_table
 from brainmri.audit.leaks import leak_counts
 from brainmri.audit.shortcuts import shortcut_counts
+from brainmri.digests import digest_of
 from brainmri.errors import BrainmriError
 from brainmri.mapping import fits
 

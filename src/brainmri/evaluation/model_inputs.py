@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from brainmri.artefacts import existing, file_digest, read_json
+from brainmri.artefacts import existing, read_json
+from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.images.store import open_images
 from brainmri.mapping import is_number

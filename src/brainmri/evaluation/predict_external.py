@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainmri.artefacts import digest_of, file_digest, read_parquet, table_metadata, write_parquet
+from brainmri.artefacts import read_parquet, table_metadata, write_parquet
 from brainmri.columns import MANIFEST_PARTS
+from brainmri.digests import digest_of, file_digest
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.model_inputs import calibration_of, check_manifest, images_for
 from brainmri.evaluation.outside import LEARNT, OTHER_CLASS, SHARED, outside_schema

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainmri.artefacts import file_digest, read_parquet, write_json, write_parquet
+from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.columns import MANIFEST_PARTS
+from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.calibration import check_wished_error, fit_referral, fit_temperature
 from brainmri.evaluation.model_inputs import check_manifest, images_for

@@ -8,17 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainmri.artefacts import (
-    digest_of,
-    file_digest,
-    inputs_digest,
-    read_json,
-    read_parquet,
-    write_json,
-    write_parquet,
-)
+from brainmri.artefacts import read_json, read_parquet, write_json, write_parquet
 from brainmri.code import code_of
 from brainmri.columns import MANIFEST_PARTS
+from brainmri.digests import digest_of, file_digest, inputs_digest
 from brainmri.errors import BrainmriError, unwritable
 from brainmri.evaluation.entries import number
 from brainmri.evaluation.predict_split import logits_of

@@ -6,7 +6,8 @@ from tokenize import TokenError
 import numpy as np
 import pandas as pd
 
-from brainmri.artefacts import file_digest, sources_of
+from brainmri.artefacts import sources_of
+from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError, first_line
 
 # A larger array is not read whole only to be looked at: seconds where a stage needs a few of its images.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from brainmri.artefacts import file_digest
+from brainmri.digests import file_digest
 from brainmri.models.architectures import REFERENCE_CNN
 from brainmri.models.classifier import Classifier
 from brainmri.models.cnn import cnn_body

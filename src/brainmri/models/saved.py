@@ -9,7 +9,8 @@ import safetensors.torch
 import torch
 
 from brainmri import __version__
-from brainmri.artefacts import file_digest, read_json, write_json, written_atomically
+from brainmri.artefacts import read_json, write_json, written_atomically
+from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.mapping import is_number, settings_from
 from brainmri.models.build import build_model

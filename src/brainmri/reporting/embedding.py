@@ -11,7 +11,8 @@ from urllib.parse import quote
 from markupsafe import Markup
 from PIL import Image
 
-from brainmri.artefacts import existing, file_digest
+from brainmri.artefacts import existing
+from brainmri.digests import file_digest
 from brainmri.reporting.figure_size import image_size
 
 

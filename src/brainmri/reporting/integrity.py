@@ -10,12 +10,11 @@ from brainmri.artefacts import (
     SOURCES_KEY,
     TABLE_SOURCES_KEY,
     any_table_bytes,
-    digest_of,
-    file_digest,
     metadata_in,
     read_whole_json,
     sources_in,
 )
+from brainmri.digests import digest_of, file_digest
 from brainmri.errors import BrainmriError
 from brainmri.seals import seal_of
 from brainmri.study import Run, Study

@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from brainmri.artefacts import read_json, size_and_digest, write_parquet
+from brainmri.artefacts import read_json, write_parquet
+from brainmri.digests import size_and_digest
 from brainmri.errors import BrainmriError, unreadable
 from brainmri.sources.files import list_files
 from brainmri.sources.files_digest import digest_of_files

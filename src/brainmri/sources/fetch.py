@@ -10,7 +10,8 @@ from inspect import signature
 from pathlib import Path
 
 from brainmri import __version__
-from brainmri.artefacts import file_digest, write_json, written_atomically
+from brainmri.artefacts import write_json, written_atomically
+from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError, nearest, unreadable, unwritable
 from brainmri.processes import host, is_running
 from brainmri.progress import progress

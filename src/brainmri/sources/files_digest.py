@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from brainmri.artefacts import digest_of, file_digest
+from brainmri.digests import digest_of, file_digest
 from brainmri.sources.parallel import in_parallel
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from brainmri.artefacts import file_digest, read_json, write_json
+from brainmri.artefacts import read_json, write_json
+from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 
 

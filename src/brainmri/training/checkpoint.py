@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from brainmri.artefacts import digest_of, written_atomically
+from brainmri.artefacts import written_atomically
+from brainmri.digests import digest_of
 from brainmri.training.arithmetic import Arithmetic
 from brainmri.training.callbacks import Callback, Run
 from brainmri.training.interruption import Interrupted, Interruption

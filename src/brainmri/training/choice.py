@@ -11,7 +11,8 @@ from pathlib import Path
 
 import torch
 
-from brainmri.artefacts import digest_of, read_json, write_json
+from brainmri.artefacts import read_json, write_json
+from brainmri.digests import digest_of
 from brainmri.errors import BrainmriError, first_line
 from brainmri.models.classifier import Classifier
 from brainmri.models.device import device_name, processor_name

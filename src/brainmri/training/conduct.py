@@ -11,8 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
-from brainmri.artefacts import digest_of, file_digest, inputs_digest, write_parquet
+from brainmri.artefacts import write_parquet
 from brainmri.code import code_of
+from brainmri.digests import digest_of, file_digest, inputs_digest
 from brainmri.errors import BrainmriError
 from brainmri.models.build import weights_digest
 from brainmri.models.device import device_name, resolve_device
