@@ -117,12 +117,10 @@ def halved(micro_batch: int, plan: Plan) -> int:
             f"The memory does not suffice for one image of {plan.recipe.image_size} pixels: lower "
             "image_size, or take a smaller architecture or a device with more memory."
         )
-    smaller = -(-micro_batch // 2)
     if plan.ranks.world > 1:
-        raise ShareTooLarge(
-            f"The memory does not suffice for {micro_batch} images at a time on each of {plan.ranks.world} "
-            f"devices: set micro_batch: {smaller} in the recipe."
-        )
+        # Who started the processes says what follows (`together.in_smaller_parts`).
+        raise ShareTooLarge(f"The memory does not suffice for {micro_batch} images at a time.")
+    smaller = -(-micro_batch // 2)
     print(
         f"the memory does not suffice for {micro_batch} images at a time: going on with {smaller}, their "
         f"gradients added up to batches of {plan.recipe.batch_size}",

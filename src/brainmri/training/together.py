@@ -101,7 +101,7 @@ def launched(order: TrainingOrder) -> None:
         if status == Interrupted.exit_status:
             raise interrupted(order) from error
         if status == ShareTooLarge.exit_status:
-            raise ShareTooLarge(first_failure(error)) from error
+            raise ShareTooLarge from error
         raise BrainmriError(f"a training process failed: {first_failure(error)}") from error
 
 
