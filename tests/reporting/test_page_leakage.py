@@ -2,7 +2,14 @@
 
 import pytest
 
-from brainmri.reporting.page_leakage import conflicts_kept, first_of_each_protocol, leakage_row, sentence
+from brainmri.artefacts import read_parquet
+from brainmri.reporting.page_leakage import (
+    against_base,
+    conflicts_kept,
+    first_of_each_protocol,
+    leakage_row,
+    sentence,
+)
 
 
 def row_of(difference=0.042, low=0.029, high=0.056, seeds=1, absent="", free="grouped", few="") -> dict:
@@ -110,6 +117,23 @@ def test_who_keeps_doubtful_labels_is_told():
         "published keeps images whose copy has another label, grouped"
     )
     assert conflicts_kept(row, {"published": {}, "grouped": {"conflicts": "exclude"}}) == ""
+
+
+def test_a_summary_stands_beside_the_split_to_believe_alone():
+    rows = [leakage_row(row_of()), leakage_row(row_of(free="published_clean"))]
+    found = against_base(
+        [{"dataset": "set", "base": "grouped"}], {"tables": [{"dataset": "set", "rows": rows}]}
+    )
+    assert found == {("set", "published", "cnn"): rows[0]}
+
+
+def test_points_of_the_summary_are_those_of_equal_class_mix_with_their_interval(study, page):
+    table = read_parquet(study.folder / "leakage.parquet")
+    summary = page.split('<section id="data"')[0].replace("−", "-")
+    for row in table[table["seed"].isna()].to_dict("records"):
+        name = "macro_f1_equal_mix_difference"
+        low, high = (100 * row[f"{name}_{end}"] for end in ("low", "high"))
+        assert f"{100 * row[name]:+.1f} points ({low:.1f} to {high:.1f})" in summary
 
 
 def test_the_page_tells_it_in_the_summary_and_under_comparison(page):

@@ -2,7 +2,7 @@
 
 from brainmri.reporting.answers_data import answer, listed
 from brainmri.reporting.page_external import believed
-from brainmri.reporting.words import value, with_interval
+from brainmri.reporting.words import value, with_interval, without
 from brainmri.study import Study
 
 OUTSIDE = "leave_one_out"
@@ -27,7 +27,8 @@ def table_words(tables: list[dict]) -> list[str]:
     """Return accuracy and macro-F1 of every model under the leak-free split, else under all."""
     return [
         f"{table['dataset']}, {column['name']} ({'leak-free' if column['leakage']['free'] else 'leaks'}; "
-        f"{column['images']} images, {column['groups']} groups), {row['model']}: accuracy "
+        f"{column['images']} images, {column['groups']} groups{without(column['untested'])}), "
+        f"{row['model']}: accuracy "
         f"{with_interval(cell['accuracy'])}, macro-F1 {with_interval(cell['macro_f1'])}"
         for table in tables
         for row in table["rows"]

@@ -5,7 +5,7 @@ from statistics import fmean
 from brainmri.mapping import is_number
 from brainmri.reporting.cards import section, table
 from brainmri.reporting.numbers import UNKNOWN, decimal, metric_title, percent
-from brainmri.reporting.words import value, with_interval
+from brainmri.reporting.words import value, with_interval, without
 
 CALIBRATION = {
     "Temperature": "temperature",
@@ -70,7 +70,8 @@ def analyses(runs: list[dict], compared: list[dict]) -> dict:
         ]
         for run in runs
     ]
-    told = f"{first['images']} test images, {first['groups']} groups"
+    untested = [row["name"] for row in first["per_class"]["rows"] if row["images"] == 0]
+    told = f"{first['images']} test images, {first['groups']} groups{without(untested)}"
     return section(
         "Quantitative analyses",
         table(f"All classes, {told}", ["Metric", *seeds, "Mean (lowest to highest seed)"], rows, *links),

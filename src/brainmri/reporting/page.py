@@ -11,14 +11,13 @@ from markupsafe import Markup
 from brainmri import __version__
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.names import class_title
-from brainmri.reporting.numbers import points
 from brainmri.reporting.page_audit import copies_context
 from brainmri.reporting.page_claims import claim_rows
 from brainmri.reporting.page_comparison import best_leak_free, comparison_rows, summary_tables
 from brainmri.reporting.page_data import dataset_context, split_context
 from brainmri.reporting.page_external import external_context
 from brainmri.reporting.page_jobs import jobs_context
-from brainmri.reporting.page_leakage import leakage_context
+from brainmri.reporting.page_leakage import against_base, leakage_context
 from brainmri.reporting.page_models import run_context
 from brainmri.reporting.page_overlap import overlap_rows
 from brainmri.reporting.page_pairs import (
@@ -64,6 +63,7 @@ def page_context(study: Study, folder: Path) -> dict:
     external = external_context(study, tables, best, artefacts)
     unbeaten += external["warnings"] if external else []
     probed = probes_context(study, artefacts)
+    leakage = leakage_context(study, best, artefacts)
     comparison = artefacts.link(study.folder / "comparison.parquet")
     figure = study.folder / "figures" / "comparison.svg"
     alt = "Accuracy and macro-F1 with intervals, of every model and protocol; the table has the numbers"
@@ -79,7 +79,8 @@ def page_context(study: Study, folder: Path) -> dict:
         "tables": tables,
         "best": best,
         "external": external,
-        "leakage": leakage_context(study, best, artefacts),
+        "leakage": leakage,
+        "against_base": against_base(tables, leakage),
         "pairs": pairs,
         "baselines": baselines,
         "baseline_lines": {table["dataset"]: baseline_lines(table, baselines) for table in tables},
@@ -134,7 +135,6 @@ def rendered(context: dict) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["points"] = points
     source = {name: environment.loader.get_source(environment, name)[0] for name in ("style.css", "page.js")}
     # Only this very script may run: a name in a data set that held another could not.
     digest = hashlib.sha256(source["page.js"].encode()).digest()

@@ -1,13 +1,15 @@
 """How models and protocols compare on the page, as plain dictionaries."""
 
-from brainmri.mapping import is_number
+from statistics import fmean
+
+from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import UNKNOWN, mean_over_seeds, measured, percent, seed_spread
 
 COMPARED = ("accuracy", "macro_f1", "mcc", "macro_auroc", "ece")
 
 
 def summary_tables(datasets: list[dict], splits: list[dict], runs: list[dict]) -> list[dict]:
-    """Return for each data set the table of models by splits, with the difference from leak-free numbers.
+    """Return for each data set the table of models by splits, the leak-free one to believe first.
 
     Parameters
     ----------
@@ -24,8 +26,7 @@ def summary_tables(datasets: list[dict], splits: list[dict], runs: list[dict]) -
         base = next((split["name"] for split in own if split["leakage"]["free"]), None)
         models = list(dict.fromkeys(run["model"] for run in runs if run["dataset"] == dataset["name"]))
         rows = [
-            {"model": model, "cells": [summary_cell(runs, split, model, base) for split in own]}
-            for model in models
+            {"model": model, "cells": [summary_cell(runs, split, model) for split in own]} for model in models
         ]
         columns = [split_column(split, runs) for split in own]
         tables.append({"dataset": dataset["name"], "columns": columns, "rows": rows, "base": base})
@@ -49,21 +50,58 @@ def split_column(split: dict, runs: list[dict]) -> dict:
     return {key: split[key] for key in ("name", "protocol", "leakage")} | {
         "images": first["images"],
         "groups": first["groups"],
+        "untested": untested(split),
     }
 
 
-def summary_cell(runs: list[dict], split: dict, model: str, base: str | None) -> dict:
-    """Return accuracy and macro-F1 over seeds, and how far they lie from those of the leak-free split."""
+def untested(split: dict) -> list[str]:
+    """Return the classes without a test image, which no mean over classes counts, as people write them."""
+    return [class_title(name) for name in split["classes_without_test"]]
+
+
+def over_folds(splits: list[dict], runs: list[dict], split: dict, model: str) -> dict | None:
+    """Return a model's numbers over the folds that a split is one of; None where it is none.
+
+    Parameters
+    ----------
+    splits, runs
+        What `split_context` and `run_context` returned.
+    split
+        The one of them that is told first.
+    model
+        The model.
+
+    Returns
+    -------
+    dict or None
+        ``count`` and, by metric, the mean of the folds with the lowest and the highest, ready to print: no
+        interval, for each fold is tested by a network of its own.
+    """
+    dataset, drawn = split["dataset"], split.get("folds")
+    folds = [other for other in splits if (other["dataset"], other.get("folds")) == (dataset, drawn)]
+    if drawn is None or len(folds) < 2:
+        return None
+    told = {}
+    for name in ("macro_f1", "accuracy"):
+        values = [
+            mean_over_seeds([run["test"].get(name) for run in runs_of(runs, dataset, fold["name"], model)])[
+                "value"
+            ]
+            for fold in folds
+        ]
+        known = [value for value in values if value is not None]
+        extremes = {"low": min(known, default=None), "high": max(known, default=None)}
+        told[name] = measured(name, {"value": fmean(known) if known else None, **extremes})
+    return {"count": len(folds), **told}
+
+
+def summary_cell(runs: list[dict], split: dict, model: str) -> dict:
+    """Return accuracy and macro-F1 over seeds."""
     own = runs_of(runs, split["dataset"], split["name"], model)
-    reference = runs_of(runs, split["dataset"], base, model) if base not in (None, split["name"]) else []
     cell = {"seeds": len(own)}
     for metric in ("accuracy", "macro_f1"):
         entries = [run["test"].get(metric) for run in own]
-        entry = mean_over_seeds(entries)
-        against = mean_over_seeds([run["test"].get(metric) for run in reference])["value"]
-        cell[metric] = measured(metric, entry) | {"seeds": seed_spread(metric, entries)}
-        known = is_number(entry["value"]) and is_number(against)
-        cell[f"{metric}_difference"] = entry["value"] - against if known else None
+        cell[metric] = measured(metric, mean_over_seeds(entries)) | {"seeds": seed_spread(metric, entries)}
     return cell
 
 
@@ -89,6 +127,8 @@ def best_leak_free(table: dict, splits: list[dict], runs: list[dict]) -> dict | 
         "dataset": dataset,
         "split": base,
         "protocol": split["protocol"],
+        "untested": untested(split),
+        "folds": over_folds(splits, runs, split, model),
         "model": model,
         "models": len(table["rows"]),
         "seeds": [run["seed"] for run in own],

@@ -116,6 +116,7 @@ def split_context(study: Study, dataset: str, split: str, artefacts: Artefacts) 
         "name": split,
         "protocol": study.splits[split].get("protocol", split),
         "settings": flattened(study.splits[split]),
+        "folds": drawn_with(study.splits[split]),
         "parts": [
             part_context(manifest, part, study.class_names) for part in parts_present(manifest["split"])
         ],
@@ -128,6 +129,12 @@ def split_context(study: Study, dataset: str, split: str, artefacts: Artefacts) 
         "figure": artefacts.figure(figure, f"Images of each class in each part of {dataset}, split {split}"),
         "links": [artefacts.link(path), artefacts.link(path.with_name("split.json"))],
     }
+
+
+def drawn_with(settings: dict) -> dict | None:
+    """Return what all folds of one k-fold split share; None where a split is no fold."""
+    shared = {key: value for key, value in settings.items() if key != "fold"}
+    return shared if settings.get("fold") is not None else None
 
 
 def part_context(manifest: pd.DataFrame, part: str, class_names: list[str]) -> dict:

@@ -50,6 +50,25 @@ def leakage_context(study: Study, best: list[dict], artefacts: Artefacts) -> dic
     return {"tables": tables, "sentences": sentences, "link": artefacts.link(path)}
 
 
+def against_base(tables: list[dict], leakage: dict) -> dict[tuple, dict]:
+    """Return what each model gains by a leak over the split to believe, by (data set, split, model).
+
+    Parameters
+    ----------
+    tables
+        What `summary_tables` returned.
+    leakage
+        What `leakage_context` returned.
+    """
+    base = {table["dataset"]: table["base"] for table in tables}
+    return {
+        (table["dataset"], row["split"], row["model"]): row
+        for table in leakage["tables"]
+        for row in table["rows"]
+        if row["free_split"] == base[table["dataset"]]
+    }
+
+
 def first_of_each_protocol(rows: list[dict]) -> list[dict]:
     """Return one row a leak-free protocol, of the first model and split; what is sure before the rest."""
     found = {}

@@ -13,6 +13,11 @@ def with_interval(measure: dict) -> str:
     return f"{measure['text']} ({measure['range']})" if measure["range"] else measure["text"]
 
 
+def without(classes: list[str]) -> str:
+    """Return which classes a number leaves out, to put behind it; empty where none is."""
+    return f"; without {', '.join(classes)}" if classes else ""
+
+
 def value(name: str, entry: dict | None) -> str:
     """Return a metric of metrics.json with its interval in one text."""
     return with_interval(measured(name, entry))
