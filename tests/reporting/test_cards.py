@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from brainmri.artefacts import read_json, write_json
 from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
+from brainmri.reporting.answers_compared import leakage
 from brainmri.reporting.cards import CHECKLISTS, card_names
 from brainmri.reporting.checklist import ANSWERED, NOT_APPLICABLE, OPEN, checklist, checklist_items
 from brainmri.reporting.markdown import INVISIBLE, card_markdown, escaped
+from brainmri.reporting.model_compared import under_protocols
 from brainmri.reporting.report import report
 
 MITCHELL = [
@@ -27,6 +29,7 @@ GEBRU = [
 ]  # fmt: skip
 TRIPOD_SUBITEMS = {3: "abc", 5: "ab", 6: "abc", 8: "abc", 9: "abc", 12: "abcdefg", 18: "abcdef", 20: "abc"}
 TRIPOD_SUBITEMS |= {23: "ab", 27: "abc"}
+MIXES = {"leaking": 49.8, "equal_mix": 37.8, "free": 30.6}
 LINK = re.compile(r"\[((?:\\.|[^\]\\])*)\]\(([^)]*)\) `([0-9a-f]{8})`")
 
 
@@ -104,6 +107,20 @@ def test_probes_are_on_the_card_of_their_model_and_in_the_checklist(study, cards
     assert not any(row[0] == "border" for row in rows_of(cards[f"phantom-grouped-{other}.md"]))
     (item,) = [row for row in rows_of(cards["claim-2024.md"]) if row[0] == "30"]
     assert f"{told}; chance" in item[4] and "probes.json" in item[5]
+
+
+def test_a_difference_by_leak_stands_beside_the_two_numbers_that_it_is_of():
+    entries = {name: {"text": f"{share} %", "range": ""} for name, share in MIXES.items()}
+    metric = {"title": "accuracy", **entries, "difference": "+7.2", "range": "0.7 to 13.3"}
+    row = {"model": "cnn", "split": "published", "free_split": "published_clean", "absent": "no tumor"}
+    tables = [{"dataset": "set", "rows": [row | {"metrics": [metric]}]}]
+    told = leakage({"tables": tables, "link": {}})["text"]
+    assert "37.8 % at the class mix of published_clean (49.8 % at its own)" in told
+    assert told.endswith("+7.2 points (0.7 to 13.3); without no tumor.")
+    block = under_protocols({"dataset": "set", **row}, {"tables": tables, "link": {}})
+    (cells,) = block["rows"]
+    assert cells[0] == "published and published_clean; without no tumor"
+    assert cells[2:] == ["49.8 %", "37.8 %", "30.6 %", "+7.2 points (0.7 to 13.3)"]
 
 
 def test_what_no_artefact_knows_is_an_open_question(cards):

@@ -72,8 +72,8 @@ def test_seeds_of_one_model_share_a_cell():
 def test_a_class_that_is_not_tested_is_named_beside_the_numbers_that_leave_it_out():
     splits = [split_of("grouped", True, ("no_tumor",))]
     table = table_of(RUNS, splits)
-    assert table["columns"][0]["untested"] == ["no tumor"]
-    assert best_leak_free(table, splits, RUNS)["untested"] == ["no tumor"]
+    assert table["columns"][0]["untested"] == "no tumor"
+    assert best_leak_free(table, splits, RUNS)["untested"] == "no tumor"
 
 
 def test_one_of_several_folds_is_told_with_all_of_them():

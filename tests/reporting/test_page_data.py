@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainmri.reporting.page_data import class_counts, leakage
+from brainmri.reporting.words import crop_words
 
 
 def manifest(rows: list[tuple[str, str]]) -> pd.DataFrame:
@@ -67,3 +68,15 @@ def test_every_file_is_counted_once_by_class():
     assert (by_name["glioma"]["usable"], by_name["glioma"]["rejected"]) == (2, 1)
     assert by_name["glioma"]["colour"] == "50.0 %"
     assert sum(row["usable"] + row["rejected"] for row in counts["rows"]) == len(INVENTORY)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, "the black border cut off; 3 of 9 images kept whole"),
+        ({"method": "centre", "centre": 0.75}, "the middle 75.0 % of each side kept, as configured"),
+        ({"method": "none"}, "nothing cut off, as configured"),
+    ],
+)
+def test_only_what_was_cut_off_is_told_so(settings, told):
+    assert crop_words(settings, 3, 9).startswith(told)

@@ -2,7 +2,7 @@
 
 from brainmri.reporting.answers_data import answer, listed
 from brainmri.reporting.page_probes import told
-from brainmri.reporting.words import with_interval
+from brainmri.reporting.words import with_interval, without
 
 
 def compared_answers(context: dict) -> dict[str, dict | None]:
@@ -67,8 +67,10 @@ def leakage(context: dict) -> dict | None:
     """Return how much of each model's accuracy under a leaking protocol was leakage."""
     told = [
         f"{table['dataset']}, {row['model']}: {metric['title']} under {row['split']}, which leaks, "
-        f"{with_interval(metric['leaking'])}, under {row['free_split']} {with_interval(metric['free'])}: "
-        f"a difference of {metric['difference']} points ({metric['range']})"
+        f"{with_interval(metric['equal_mix'])} at the class mix of {row['free_split']} "
+        f"({with_interval(metric['leaking'])} at its own), under {row['free_split']} "
+        f"{with_interval(metric['free'])}: a difference of {metric['difference']} points ({metric['range']})"
+        f"{without(row['absent'])}"
         for table in context["tables"]
         for row in table["rows"]
         for metric in row["metrics"][:1]

@@ -1,6 +1,5 @@
 """Answers to checklists about data, splits and what leaks."""
 
-from brainmri.reporting.numbers import flattened
 from brainmri.reporting.words import joined, place
 from brainmri.study import Study
 
@@ -46,8 +45,7 @@ def source_answers(study: Study, context: dict) -> dict[str, dict]:
         "preprocessing": answer(
             listed(
                 [
-                    f"{dataset['name']}: decoded to gray, cropped ({crop_words(study, dataset['name'])}), "
-                    f"resized to a square; {dataset['fallbacks']} of {dataset['crops']} images kept whole"
+                    f"{dataset['name']}: decoded to gray, {dataset['cropped']}; resized to a square"
                     for dataset in datasets
                 ]
             ),
@@ -138,11 +136,6 @@ def origin(dataset: dict) -> str:
         if name in wanted or name.split(".")[0] == "source"
     ]
     return joined(pairs) or "not recorded"
-
-
-def crop_words(study: Study, dataset: str) -> str:
-    """Return how a data set's images are cropped, as configured."""
-    return joined(flattened(study.datasets[dataset].get("crop") or {})) or "by default"
 
 
 def quality_words(dataset: dict) -> str:

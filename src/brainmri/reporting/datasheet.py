@@ -150,17 +150,10 @@ def preprocessing(settings: dict, dataset: dict) -> dict:
         "Preprocessing",
         fact(
             "images",
-            "decoded to gray, the black border cut off, resized to a square; the files themselves stay as "
-            "they are",
+            f"decoded to gray, {dataset['cropped']}; resized to a square; the files stay as they are",
             links["crops"],
         ),
         fact("crop", joined(crop), links["crops"]) if crop else None,
-        fact(
-            "kept whole",
-            f"{dataset['fallbacks']} of {dataset['crops']} images, where no crop was found that could be "
-            "trusted",
-            links["crops"],
-        ),
         fact("classes from folders", joined(classes), links["inventory"]) if classes else None,
         question("What was done to the images before: resampled, re-encoded, augmented, skull removed?"),
     )

@@ -1,7 +1,7 @@
 """What a model card says of a model beside others: baselines, models, protocols, and what probes show."""
 
 from brainmri.reporting.cards import table
-from brainmri.reporting.words import with_interval
+from brainmri.reporting.words import with_interval, without
 
 
 def comparison_blocks(run: dict, context: dict) -> list[dict]:
@@ -68,11 +68,12 @@ def under_protocols(run: dict, leakage: dict) -> dict | None:
     """Return the table of what the model scores under a protocol that leaks and one that does not."""
     cells = [
         [
-            f"{row['split']} and {row['free_split']}",
+            f"{row['split']} and {row['free_split']}{without(row['absent'])}",
             metric["title"],
             with_interval(metric["leaking"]),
+            with_interval(metric["equal_mix"]),
             with_interval(metric["free"]),
-            f"{metric['difference']} ({metric['range']})",
+            f"{metric['difference']} points ({metric['range']})",
         ]
         for own in leakage["tables"]
         if own["dataset"] == run["dataset"]
@@ -80,7 +81,14 @@ def under_protocols(run: dict, leakage: dict) -> dict | None:
         if row["model"] == run["model"] and run["split"] in (row["split"], row["free_split"])
         for metric in row["metrics"]
     ]
-    head = ["Splits", "Metric", "With leak", "Leak-free", "Difference, points"]
+    head = [
+        "Splits",
+        "Metric",
+        "With leak",
+        "With leak, at the other's mix",
+        "Leak-free",
+        "Difference, points",
+    ]
     return table("With leak and without", head, cells, leakage["link"]) if cells else None
 
 

@@ -70,7 +70,7 @@ def analyses(runs: list[dict], compared: list[dict]) -> dict:
         ]
         for run in runs
     ]
-    untested = [row["name"] for row in first["per_class"]["rows"] if row["images"] == 0]
+    untested = ", ".join(row["name"] for row in first["per_class"]["rows"] if row["images"] == 0)
     told = f"{first['images']} test images, {first['groups']} groups{without(untested)}"
     return section(
         "Quantitative analyses",

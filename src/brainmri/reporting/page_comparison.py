@@ -54,9 +54,9 @@ def split_column(split: dict, runs: list[dict]) -> dict:
     }
 
 
-def untested(split: dict) -> list[str]:
+def untested(split: dict) -> str:
     """Return the classes without a test image, which no mean over classes counts, as people write them."""
-    return [class_title(name) for name in split["classes_without_test"]]
+    return ", ".join(map(class_title, split["classes_without_test"]))
 
 
 def over_folds(splits: list[dict], runs: list[dict], split: dict, model: str) -> dict | None:

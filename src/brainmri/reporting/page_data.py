@@ -9,6 +9,7 @@ from brainmri.reporting.numbers import flattened, percent
 from brainmri.reporting.page_audit import audit_context
 from brainmri.reporting.page_patients import no_leak_words, patients_across
 from brainmri.reporting.page_quality import quality_context
+from brainmri.reporting.words import crop_words
 from brainmri.study import Study
 
 UNSPLIT = "no source split"
@@ -45,8 +46,9 @@ def dataset_context(study: Study, dataset: str, artefacts: Artefacts) -> dict:
             inventory, artefacts.figure(figures / "quality.png", f"A few odd files of each kind of {dataset}")
         ),
         "audit": audit_context(audit),
-        "fallbacks": int(crops["fallback"].sum()),
-        "crops": len(crops),
+        "cropped": crop_words(
+            study.datasets[dataset].get("crop") or {}, int(crops["fallback"].sum()), len(crops)
+        ),
         "samples": artefacts.figure(figures / "samples.png", f"Random images of each class of {dataset}"),
         "before_after": artefacts.figure(
             figures / "crops.png", f"Images of {dataset} with their crop box, beside the images as stored"

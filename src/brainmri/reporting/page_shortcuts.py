@@ -6,7 +6,7 @@ from brainmri.reporting.numbers import percent
 
 FEATURES_TOLD = 3
 SEEN = (
-    "Models here see gray, cropped pixels: number of channels and file size are hidden from them; what "
+    "Models here see gray pixels alone: number of channels and file size are hidden from them; what "
     "compression and size leave in the pixels is not."
 )
 

@@ -1,6 +1,7 @@
 """Keys, values, splits and trainings in words, for the page, cards and checklists."""
 
-from brainmri.reporting.numbers import UNKNOWN, measured
+from brainmri.images.box import CropSettings
+from brainmri.reporting.numbers import UNKNOWN, measured, percent
 
 
 def joined(pairs: list[tuple[str, str]]) -> str:
@@ -13,9 +14,9 @@ def with_interval(measure: dict) -> str:
     return f"{measure['text']} ({measure['range']})" if measure["range"] else measure["text"]
 
 
-def without(classes: list[str]) -> str:
+def without(classes: str) -> str:
     """Return which classes a number leaves out, to put behind it; empty where none is."""
-    return f"; without {', '.join(classes)}" if classes else ""
+    return f"; without {classes}" if classes else ""
 
 
 def value(name: str, entry: dict | None) -> str:
@@ -26,6 +27,29 @@ def value(name: str, entry: dict | None) -> str:
 def place(split: dict) -> str:
     """Return how a split is named."""
     return f"{split['dataset']}, {split['name']}"
+
+
+def crop_words(settings: dict, fallbacks: int, images: int) -> str:
+    """Return what was cut off a data set's images.
+
+    Parameters
+    ----------
+    settings
+        The data set's key `crop`, as configured.
+    fallbacks
+        How many images were kept whole since no crop could be trusted; only `contour` has such.
+    images
+        How many there are.
+    """
+    crop = CropSettings(**settings)
+    if crop.method == "none":
+        return "nothing cut off, as configured"
+    if crop.method == "centre":
+        return f"the middle {percent(crop.centre)} of each side kept, as configured"
+    return (
+        f"the black border cut off; {fallbacks} of {images} images kept whole, because no crop was "
+        "found that could be trusted"
+    )
 
 
 def initial_weights(run: dict) -> str:
