@@ -1,6 +1,7 @@
 """The canonical classes, and the words by which public data sets call them."""
 
 CLASS_NAMES = ("glioma", "meningioma", "pituitary", "no_tumor")
+HEALTHY = "no_tumor"  # the class that all others, any tumour, are told from
 
 # Folder names seen in public sets (lower case, without separators) for each canonical class.
 FOLDER_WORDS = {

@@ -13,7 +13,14 @@ from brainmri.errors import BrainmriError
 from brainmri.reporting.draw_curves import draw_curves
 from brainmri.reporting.embedding import Artefacts, vector_address
 from brainmri.reporting.gallery_table import LARGEST, RIGHT, UNSURE, WRONG, gallery_rows
-from brainmri.reporting.page_models import calibration_lines, run_context, run_figures, selective_context
+from brainmri.reporting.page_models import (
+    calibration_lines,
+    confusion,
+    run_context,
+    run_figures,
+    selective_context,
+    sure_answers,
+)
 
 LABELS = ["glioma", "no_tumor"]
 DRAWN = ("roc", "precision_recall", "reliability", "risk_coverage", "decision")
@@ -77,8 +84,36 @@ def test_all_metrics_of_a_training_stand_on_the_page(study, page):
 
 
 def test_where_every_case_is_referred_the_page_says_any():
-    lines = dict(selective_context({"confidence": None, "wished_error": 0.0})["lines"])
+    lines = dict(selective_context({"confidence": None, "wished_error": 0.0}, "0 of 0")["lines"])
     assert lines["a case is referred under a confidence of"] == "any"
+
+
+def test_how_often_sure_answers_are_wrong_stands_beside_how_many_errors_are_sure():
+    sure = sure_answers(predictions_of().assign(split="test"))
+    assert sure == "10 of 40"
+    lines = dict(selective_context({"sure_errors": {"value": 0.5, "low": 0.3, "high": 0.7}}, sure)["lines"])
+    assert lines["of its errors, made with a confidence over 90 %"] == "50.0 % (30.0–70.0)"
+    assert lines["wrong among the answers with a confidence over 90 %"] == "10 of 40"
+
+
+def test_the_confusion_matrix_is_a_table_and_tells_missed_tumours():
+    matrix = {"labels": ["glioma", "no_tumor", "pituitary"], "counts": [[8, 2, 0], [1, 4, 2], [0, 1, 5]]}
+    found = confusion({"confusion_matrix": matrix})
+    assert found["classes"] == ["glioma", "no tumor", "pituitary"]
+    assert [row["images"] for row in found["rows"]] == [10, 7, 6]
+    assert found["lines"] == [
+        ("tumour images named no tumor", "3 of 16"),
+        ("images of no tumor named a tumour", "3 of 7"),
+    ]
+    tumours = {"labels": ["glioma", "pituitary"], "counts": [[1, 0], [0, 1]]}
+    assert confusion({"confusion_matrix": tumours})["lines"] == []
+
+
+def test_each_training_of_the_page_has_its_confusion_matrix_as_a_table(study, page):
+    for run in study.runs():
+        row = read_json(run.folder / "metrics.json")["test"]["confusion_matrix"]["counts"][0]
+        cells = "".join(f'<td class="number">{count}</td>' for count in [*row, sum(row)])
+        assert f'<th scope="row">glioma</th>{cells}' in page
 
 
 def test_a_temperature_that_made_it_worse_is_told():

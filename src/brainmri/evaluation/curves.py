@@ -29,8 +29,7 @@ from brainmri.evaluation.metrics import ratio
 from brainmri.evaluation.predictions import Predictions
 from brainmri.evaluation.probabilities import softmax
 from brainmri.intervals import wilson_limits
-
-HEALTHY = "no_tumor"  # the class that a decision curve tells all others from
+from brainmri.labels import HEALTHY
 
 CURVES_SCHEMA = pa.schema(
     [

@@ -3,7 +3,7 @@
 from statistics import fmean
 
 from brainmri.mapping import is_number
-from brainmri.reporting.cards import section, table
+from brainmri.reporting.cards import fact, section, table
 from brainmri.reporting.numbers import UNKNOWN, decimal, metric_title, percent
 from brainmri.reporting.words import value, with_interval, without
 
@@ -76,6 +76,7 @@ def analyses(runs: list[dict], compared: list[dict]) -> dict:
         "Quantitative analyses",
         table(f"All classes, {told}", ["Metric", *seeds, "Mean (lowest to highest seed)"], rows, *links),
         table("Each class against the rest", head, classes, *links),
+        *confusion_blocks(runs, links),
         table("Calibration", ["Seed", *CALIBRATION], calibration, *links),
         table(
             "Selective prediction",
@@ -86,6 +87,23 @@ def analyses(runs: list[dict], compared: list[dict]) -> dict:
         referred_table(runs, links),
         *compared,
     )
+
+
+def confusion_blocks(runs: list[dict], links: list[dict]) -> list[dict]:
+    """Return the confusion matrices, and which errors mix up tumour and none."""
+    first = runs[0]["confusion"]
+    rows = [
+        [row["name"], str(run["seed"]), *map(str, row["counts"]), str(row["images"])]
+        for place in range(len(first["rows"]))
+        for run in runs
+        for row in [run["confusion"]["rows"][place]]
+    ]
+    head = ["True class", "Seed", *first["classes"], "Images"]
+    blocks = [table("Test images by true class (line) and predicted class (column)", head, rows, *links)]
+    for place, (name, _) in enumerate(first["lines"]):
+        seeds = [f"seed {run['seed']}: {run['confusion']['lines'][place][1]}" for run in runs]
+        blocks.append(fact(name, "; ".join(seeds), *links))
+    return blocks
 
 
 def referred_table(runs: list[dict], links: list[dict]) -> dict | None:

@@ -1,7 +1,10 @@
 """What the page says of trained models, as plain dictionaries."""
 
+import pandas as pd
+
 from brainmri.artefacts import read_json, read_parquet
 from brainmri.durations import duration
+from brainmri.labels import HEALTHY
 from brainmri.mapping import is_number
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.history import least_loss_epoch
@@ -27,6 +30,7 @@ CLASS_COLUMNS = (
     *("recall", "specificity", "precision", "negative_predictive_value"),
     *("f1", "auroc", "average_precision"),
 )
+SURE = 0.9  # as of `sure_errors` in metrics.json
 # Errors of confidence that no noise shifts, so that a higher one is a worse one.
 PROPER = ("brier", "log_loss")
 # Each figure of a training: what it shows, for people who do not see it, and its caption.
@@ -81,6 +85,7 @@ def run_context(study: Study, run: Run, artefacts: Artefacts) -> dict:
     paths = {name: run.folder / name for name in names}
     metrics, metadata = read_json(paths["metrics.json"]), read_json(paths["model.json"])
     history, test = read_parquet(paths["history.parquet"]), metrics.get("test") or {}
+    predictions = read_parquet(paths["predictions.parquet"], ["split", "label", "predicted", "confidence"])
     identity = {key: getattr(run, key) for key in ("dataset", "split", "model", "seed")}
     best_epoch = metadata.get("best_epoch") or least_loss_epoch(history)
     learnt = history.loc[history["epoch"] == best_epoch, "train_accuracy"]
@@ -98,9 +103,10 @@ def run_context(study: Study, run: Run, artefacts: Artefacts) -> dict:
         "train": {"accuracy": {"value": float(learnt.iloc[0])}} if len(learnt) else {},
         "headlines": [measured(name, test[name]) for name in HEADLINES if name in test],
         "per_class": per_class(test),
+        "confusion": confusion(test),
         "calibration": calibration_lines(test.get("calibration") or {}),
         "referral": test.get("referral") or {},
-        "selective": selective_context(test.get("referral") or {}),
+        "selective": selective_context(test.get("referral") or {}, sure_answers(predictions)),
         "recipe": flattened(study.models[run.model]),
         "epochs": int((history["epoch"] > 0).sum()),
         "best_epoch": best_epoch,
@@ -135,7 +141,7 @@ def run_figures(run: Run, artefacts: Artefacts, embedded: bool) -> dict:
         return {"drawn": [], "links": links}
     return {
         "drawn": [
-            artefacts.figure(run.figures / name, f"{alt} {words}") | {"caption": caption}
+            artefacts.figure(run.figures / name, f"{alt} {words}") | {"caption": caption, "name": name}
             for name, (alt, caption) in FIGURES.items()
         ],
         "gallery": gallery_context(run.figures / "gallery.parquet", words, artefacts),
@@ -143,8 +149,51 @@ def run_figures(run: Run, artefacts: Artefacts, embedded: bool) -> dict:
     }
 
 
-def selective_context(referral: dict) -> dict:
-    """Return what is gained by referring the unsure: sentences of numbers, and a row for each class."""
+def confusion(test: dict) -> dict:
+    """Return the test images by true and predicted class, and which errors mix up tumour and none.
+
+    Parameters
+    ----------
+    test
+        The entry ``test`` of ``metrics.json``.
+    """
+    matrix = test["confusion_matrix"]
+    labels, counts = matrix["labels"], matrix["counts"]
+    rows = [
+        {"name": class_title(label), "counts": row, "images": sum(row)}
+        for label, row in zip(labels, counts, strict=True)
+    ]
+    healthy = labels.index(HEALTHY) if HEALTHY in labels else None
+    lines = []
+    if healthy is not None:
+        none, tumours = rows[healthy], [row for row in rows if row is not rows[healthy]]
+        missed = sum(row["counts"][healthy] for row in tumours)
+        lines = [
+            (f"tumour images named {none['name']}", f"{missed} of {sum(row['images'] for row in tumours)}"),
+            (
+                f"images of {none['name']} named a tumour",
+                f"{none['images'] - none['counts'][healthy]} of {none['images']}",
+            ),
+        ]
+    return {"classes": [row["name"] for row in rows], "rows": rows, "lines": lines}
+
+
+def sure_answers(predictions: pd.DataFrame) -> str:
+    """Return how many of the test part's answers over 90 % confidence are wrong."""
+    sure = predictions[(predictions["split"] == "test") & (predictions["confidence"] > SURE)]
+    return f"{int((sure['label'] != sure['predicted']).sum())} of {len(sure)}"
+
+
+def selective_context(referral: dict, sure: str) -> dict:
+    """Return what is gained by referring the unsure: sentences of numbers, and a row for each class.
+
+    Parameters
+    ----------
+    referral
+        The entry ``referral`` of a part in ``metrics.json``.
+    sure
+        What `sure_answers` returned.
+    """
     confidence = referral.get("confidence")
     limit = "any" if confidence is None else percent(confidence)
     lines = [
@@ -154,11 +203,12 @@ def selective_context(referral: dict) -> dict:
     for name, title in (
         ("kept", "kept"),
         ("accuracy_kept", "right among those kept"),
-        ("errors_referred", "errors that are referred"),
-        ("sure_errors", "errors made with a confidence over 90 %"),
+        ("errors_referred", "of its errors, referred"),
+        ("sure_errors", "of its errors, made with a confidence over 90 %"),
     ):
         if name in referral:
             lines.append((title, value("accuracy", referral[name])))
+    lines.append(("wrong among the answers with a confidence over 90 %", sure))
     rows = [
         {
             "name": class_title(label),
