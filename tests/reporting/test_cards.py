@@ -18,6 +18,7 @@ from brainmri.reporting.cards import CHECKLISTS, card_names
 from brainmri.reporting.checklist import ANSWERED, NOT_APPLICABLE, OPEN, checklist, checklist_items
 from brainmri.reporting.markdown import INVISIBLE, card_markdown, escaped
 from brainmri.reporting.model_compared import under_protocols
+from brainmri.reporting.page_pairs import beside_models
 from brainmri.reporting.report import report
 
 MITCHELL = [
@@ -94,6 +95,17 @@ def test_a_number_beside_its_artefact_stands_on_one_line(cards):
 def test_the_leak_of_a_split_is_on_its_card(cards):
     assert "have their patient or a copy in training" in cards["phantom-random-resnet18.md"]
     assert "no test image has its patient or a copy in" in cards["phantom-grouped-resnet18.md"]
+
+
+def test_a_warning_cites_the_table_that_it_was_read_from(study, page, cards):
+    beaten = [row["beaten"] for rows in beside_models(study).values() for row in rows]
+    assert not all(beaten)
+    (item,) = [row for row in rows_of(cards["claim-2024.md"]) if row[0] == "40"]
+    assert "not shown to beat" in item[4] and "pairs.parquet" in item[5] and "manifest.parquet" in item[5]
+    (line,) = [
+        line for line in cards["phantom-grouped-small-cnn.md"].splitlines() if "not shown to beat" in line
+    ]
+    assert "pairs.parquet" in line and "manifest.parquet" not in line
 
 
 def test_probes_are_on_the_card_of_their_model_and_in_the_checklist(study, cards):

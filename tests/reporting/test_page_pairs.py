@@ -80,7 +80,7 @@ def test_one_model_alone_gives_a_figure_that_says_so(study, tmp_path):
 def beside_of(number: float, name="nearest_neighbour") -> dict:
     row = {"name": name, "title": name.replace("_", " "), "value": "97.2 %", "own": "95.0 %"}
     row |= {"number": number, "text": f"{100 * number:+.1f}", "range": "", "p_value_holm": "0.010"}
-    return row | {"beaten": number > 0}
+    return row | {"beaten": number > 0, "worse": False}
 
 
 def split_of(free=True) -> dict:
@@ -96,13 +96,31 @@ def test_models_that_do_not_beat_a_baseline_are_warned_of_by_name():
     (warning,) = baseline_warnings(beside, {}, [split_of()])
     assert warning["where"] == "set, grouped" and warning["level"] == "warning"
     assert warning["text"].startswith(
-        "bad (95.0 %: -2.0 points, ; p after Holm 0.010), worse (95.0 %: -20.0 points, ; p after Holm 0.010) "
+        "worse (95.0 %: -20.0 points, ; p after Holm 0.010), bad (95.0 %: -2.0 points, ; p after Holm 0.010) "
         "are not shown to beat nearest neighbour (97.2 % accuracy): "
     )
     assert "worth more than looking up the most similar picture" in warning["text"]
     assert "good" not in warning["text"]
     (leaking,) = baseline_warnings(beside, {}, [split_of(free=False)])
     assert leaking["text"].endswith("memory of the training images may do as well.")
+
+
+def test_a_model_that_is_shown_to_be_worse_than_a_baseline_is_told_so():
+    beside = {("set", "grouped", name): [beside_of(-0.03) | {"worse": name != "a"}] for name in "abcdef"}
+    doubted, worse = baseline_warnings(beside, {}, [split_of()])
+    assert " is not shown to beat nearest neighbour" in doubted["text"] and doubted["text"].startswith("a (")
+    assert " and 2 more do worse than nearest neighbour (97.2 % accuracy): " in worse["text"]
+
+
+@pytest.mark.parametrize(
+    ("high", "p_value", "worse"), [(-0.01, 0.045, True), (-0.01, 0.08, False), (0.01, 0.045, False)]
+)
+def test_worse_than_a_baseline_is_what_interval_and_adjusted_test_agree_on(monkeypatch, high, p_value, worse):
+    row = row_of("a", "nearest_neighbour", -0.03, p_value) | {"dataset": "set", "split": "grouped"}
+    row |= {"other_kind": "baseline", "accuracy_difference_high": high}
+    monkeypatch.setattr("brainmri.reporting.page_pairs.read_pairs", lambda _: pd.DataFrame([row]))
+    ((told,),) = beside_models(None).values()
+    assert told["worse"] == worse and not told["beaten"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def split_of(**leakage) -> dict:
 
 def run_of(accuracy: float | None, groups: int = 40) -> dict:
     test = {"accuracy": {"value": accuracy}, "macro_f1": {"value": accuracy}}
-    return {"dataset": "set", "split": "mine", "title": "net, seed 0", "groups": groups, "test": test}
+    return {"dataset": "set", "split": "mine", "model": "net", "seed": 0, "groups": groups, "test": test}
 
 
 def test_an_honest_study_has_no_warning():
@@ -30,6 +30,15 @@ def test_numbers_too_good_to_be_true_are_an_alarm(accuracy, is_alarm):
     found = warnings_of([DATASET], [split_of()], [run_of(accuracy)])
     assert [line["level"] for line in found] == ["alarm"] * is_alarm
     assert all("net, seed 0" in line["text"] for line in found)
+
+
+def test_an_alarm_joins_the_seeds_of_a_model_and_names_few_models():
+    runs = [run_of(0.991) | {"model": name, "seed": seed} for name in "abcde" for seed in (0, 1)]
+    runs[1]["test"] = {"accuracy": {"value": 0.995}}
+    (line,) = warnings_of([DATASET], [split_of()], runs)
+    assert line["text"].startswith(
+        "a, seeds 0, 1 (99.1 % to 99.5 %), b, seeds 0, 1 (99.1 %), c, seeds 0, 1 (99.1 %) and 2 more: a test"
+    )
 
 
 def test_a_leaking_split_is_told_with_its_count_and_leaves_no_number_to_believe():

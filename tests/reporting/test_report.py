@@ -119,6 +119,16 @@ def test_the_leak_of_the_random_split_is_told(page):
     assert "No leak found: no test image has its patient or a copy in training or validation." in words
 
 
+def test_alarms_come_before_the_numbers_and_the_glossary_after_the_warnings(study, monkeypatch, tmp_path):
+    monkeypatch.setattr("brainmri.reporting.page_warnings.ALARM_FROM", 0.5)
+    report(study, tmp_path / "index.html")
+    words = (tmp_path / "index.html").read_text(encoding="utf-8")
+    alarm, headlines = words.index('<li class="alarm">'), words.index('<div class="headlines">')
+    warning, glossary = words.index('<li class="warning">'), words.index("What the words mean")
+    assert alarm < headlines < warning < glossary
+    assert words.count('<li class="alarm">') == len(study.splits)
+
+
 def test_the_same_artefacts_give_the_same_page(study, page, tmp_path):
     output = study.folder / "report" / "again.html"
     report(study, output)

@@ -55,7 +55,7 @@ def beside_baselines(context: dict) -> dict | None:
             continue
         beside = "; ".join(
             f"{row['title']} {row['value']} ({row['text']} points to the model, {row['range']}"
-            f"{'' if row['beaten'] else ': not shown to be beaten'})"
+            f"{'' if row['beaten'] else ': does worse' if row['worse'] else ': not shown to be beaten'})"
             for row in rows
         )
         told.append(f"{', '.join(place)}: {leader['model']} beside what is scored without learning: {beside}")

@@ -25,6 +25,7 @@ def model_answers(study: Study, context: dict) -> dict[str, dict | None]:
     described = [run["links"]["model"] for run in first]
     measured = [run["links"]["metrics"] for run in first]
     classes = ", ".join(context["class_names"])
+    told = [line for line in context["warnings"] if line["level"] != "note"]
     answers = {
         "technology": answer(
             "Deep learning, classification of single slices by " + ", ".join(architectures(first)) + ".",
@@ -53,8 +54,9 @@ def model_answers(study: Study, context: dict) -> dict[str, dict | None]:
             )
         ),
         "limits": answer(
-            listed([f"{w['where']}: {w['text']}" for w in context["warnings"] if w["level"] != "note"])
-            + " Intervals speak of other samples of the same source alone."
+            listed([f"{line['where']}: {line['text']}" for line in told])
+            + " Intervals speak of other samples of the same source alone.",
+            *[link for line in told for link in line["links"]],
         ),
         "poor_input": answer(
             "Files that cannot be decoded are refused with a reason, and a case of a confidence under the "

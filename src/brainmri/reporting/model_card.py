@@ -4,7 +4,6 @@ from brainmri.mapping import is_number
 from brainmri.reporting.cards import fact, model_card_name, question, section, table
 from brainmri.reporting.model_numbers import analyses, elsewhere, metric_names
 from brainmri.reporting.numbers import UNKNOWN, flattened, metric_title, percent
-from brainmri.reporting.page_warnings import warning_places
 from brainmri.reporting.words import initial_weights, joined, place, versions
 
 LEAD = (
@@ -231,11 +230,14 @@ def ethics(dataset: dict) -> dict:
 def caveats(runs: list[dict], split: dict, dataset: dict, warnings: list[dict]) -> dict:
     """Return what the page warns of."""
     places = {place(split), dataset["name"], f"{split['dataset']}, {runs[0]['model']}"}
-    known = warning_places([dataset], [split], runs)
     return section(
         "Caveats and recommendations",
         *[
-            fact(warning["level"], f"{warning['where']}: {warning['text']}", *known[warning["where"]])
+            fact(
+                warning["level"],
+                f"{warning['where']}: {warning['text']}",
+                *warning["links"],
+            )
             for warning in warnings
             if warning["where"] in places
         ],

@@ -36,7 +36,7 @@ def beside_baselines(rows: list[dict], baselines: dict | None) -> dict | None:
     cells = [
         [
             *(row["title"], row["value"], f"{row['text']} ({row['range']})", row["p_value_holm"]),
-            "yes" if row["beaten"] else "not shown",
+            "yes" if row["beaten"] else "does worse" if row["worse"] else "not shown",
         ]
         for row in rows
     ]

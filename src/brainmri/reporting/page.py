@@ -29,7 +29,7 @@ from brainmri.reporting.page_pairs import (
     pair_tables,
 )
 from brainmri.reporting.page_probes import probe_warnings, probes_context
-from brainmri.reporting.page_warnings import seed_notes, warning_places, warnings_of
+from brainmri.reporting.page_warnings import seed_notes, warning_places, warnings_of, with_sources
 from brainmri.study import Study
 
 
@@ -63,6 +63,8 @@ def page_context(study: Study, folder: Path) -> dict:
     external = external_context(study, tables, best, artefacts)
     unbeaten += external["warnings"] if external else []
     probed = probes_context(study, artefacts)
+    unbeaten += [*probe_warnings(probed, splits), *seed_notes(study.seeds)]
+    warnings = warnings_of(datasets, splits, runs, claims, unbeaten)
     leakage = leakage_context(study, best, artefacts)
     comparison = artefacts.link(study.folder / "comparison.parquet")
     figure = study.folder / "figures" / "comparison.svg"
@@ -86,14 +88,7 @@ def page_context(study: Study, folder: Path) -> dict:
         "baseline_lines": {table["dataset"]: baseline_lines(table, baselines) for table in tables},
         "beside": beside,
         "probes": probed,
-        "warnings": warnings_of(
-            datasets,
-            splits,
-            runs,
-            claims,
-            [*unbeaten, *probe_warnings(probed, splits), *seed_notes(study.seeds)],
-        ),
-        "places": warning_places(datasets, splits, runs),
+        "warnings": with_sources(warnings, warning_places(datasets, splits, runs)),
         "comparison": {
             "rows": comparison_rows(runs, splits),
             "figure": artefacts.figure(figure, alt),

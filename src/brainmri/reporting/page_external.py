@@ -15,12 +15,12 @@ from brainmri.reporting.numbers import (
     span,
     span_of_seeds,
 )
+from brainmri.reporting.words import first_few
 from brainmri.study import Study
 
 TOLD = ("accuracy", "macro_f1", "log_loss")
 # A fall of accuracy that a reader is warned of, if it is sure as well.
 LARGE_FALL = 0.05
-NAMED_IN_WARNING = 3
 
 
 def external_context(study: Study, tables: list[dict], best: list[dict], artefacts: Artefacts) -> dict | None:
@@ -212,11 +212,10 @@ def fall_warnings(outside: list[dict], tables: list[dict], link: dict) -> list[d
         named = [
             f"{row['model']} ({row['at_home']['text']} to {row['values'][0]['text']}; {row['points']} "
             f"points, {row['range']})"
-            for row in rows[:NAMED_IN_WARNING]
+            for row in rows
         ]
-        more = f" and {len(rows) - len(named)} more" if len(rows) > len(named) else ""
         text = (
-            f"On {tested_on} the accuracy of {', '.join(named)}{more} is far below that on the own test "
+            f"On {tested_on} the accuracy of {first_few(named)} is far below that on the own test "
             f"part, on the {rows[0]['images']} images of {tested_on}{left_words(rows[0])}."
         )
         where = f"{trained_on}, {split}"

@@ -5,6 +5,7 @@ import pandas as pd
 from brainmri.artefacts import read_json, read_parquet
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.numbers import SIGNIFICANT, in_points, measured, span, span_of_seeds
+from brainmri.reporting.words import first_few
 from brainmri.study import Study
 
 BASELINES = {
@@ -175,8 +176,9 @@ def beside_models(study: Study) -> dict[tuple[str, str, str], list[dict]]:
                 "own": measured("accuracy", {"value": row["accuracy"]})["text"],
                 **difference(row, "accuracy", turned=False),
                 "p_value_holm": p_text(row["p_value_holm"]),
-                # The whole interval has to lie above it, and the adjusted test has to agree.
+                # The whole interval has to lie above it, or below, and the adjusted test has to agree.
                 "beaten": row["accuracy_difference_low"] > 0 and row["p_value_holm"] < SIGNIFICANT,
+                "worse": row["accuracy_difference_high"] < 0 and row["p_value_holm"] < SIGNIFICANT,
             }
         )
     return found
@@ -211,17 +213,22 @@ def baseline_warnings(
         rows = [row for row in rows if not row["beaten"]]
         if rows:
             worst = min(rows, key=lambda row: row["number"])
-            unbeaten.setdefault((dataset, split, worst["name"]), []).append((model, worst))
+            unbeaten.setdefault((dataset, split, worst["name"], worst["worse"]), []).append((model, worst))
     found = []
-    for (dataset, split, name), models in unbeaten.items():
+    for (dataset, split, name, worse), models in unbeaten.items():
+        models.sort(key=lambda told: told[1]["number"])
         told = [
             f"{model} ({row['own']}: {row['text']} points, {row['range']}; p after Holm "
             f"{row['p_value_holm']})"
             for model, row in models
         ]
-        verb = "is" if len(models) == 1 else "are"
+        one = len(models) == 1
+        if worse:
+            verb = "does worse than" if one else "do worse than"
+        else:
+            verb = "is not shown to beat" if one else "are not shown to beat"
         text = (
-            f"{', '.join(told)} {verb} not shown to beat {models[0][1]['title']} "
+            f"{first_few(told)} {verb} {models[0][1]['title']} "
             f"({models[0][1]['value']} accuracy): {unshown(name, free.get((dataset, split), False))}."
         )
         found.append({"level": "warning", "where": f"{dataset}, {split}", "text": text, "links": [link]})

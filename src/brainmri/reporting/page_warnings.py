@@ -8,11 +8,10 @@ from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import percent
 from brainmri.reporting.page_claims import MISSED
 from brainmri.reporting.page_shortcuts import title
-from brainmri.reporting.words import place
+from brainmri.reporting.words import first_few, place
 
 ALARM_FROM = 0.99
 FEW_GROUPS, FEW_GROUPS_OF_CLASS = 30, 20
-UNSEALED_TOLD = 3
 # How far file metadata may beat the most frequent class before a reader is warned.
 TELLING_METADATA = 0.1
 
@@ -46,19 +45,27 @@ def warnings_of(
 def alarms(split: dict, runs: list[dict]) -> list[dict]:
     """Return an alarm where models score so high that a leak or a shortcut is the likelier reason."""
     own = [run for run in runs if (run["dataset"], run["split"]) == (split["dataset"], split["name"])]
-    high = []
+    high: dict[str, list[tuple]] = {}
     for run in own:
         values = [(run["test"].get(metric) or {}).get("value") for metric in ("accuracy", "macro_f1")]
         values = [value for value in values if is_number(value)]
         if values and max(values) >= ALARM_FROM:
-            high.append(f"{run['title']} ({percent(max(values))})")
+            high.setdefault(run["model"], []).append((max(values), run["seed"]))
     if not high:
         return []
+    named = first_few([seeds_words(model, told) for model, told in high.items()])
     text = (
-        f"{', '.join(high)}: a test accuracy or macro-F1 of 99 % or more is an alarm, not a success. "
+        f"{named}: a test accuracy or macro-F1 of 99 % or more is an alarm, not a success. "
         "Look for copies, shortcuts and an easy data set before believing it."
     )
     return [{"level": "alarm", "where": place(split), "text": text}]
+
+
+def seeds_words(model: str, told: list[tuple]) -> str:
+    """Return a model's values over its seeds, which are given as pairs, in words."""
+    values, seeds = zip(*told, strict=True)
+    extremes = " to ".join(dict.fromkeys((percent(min(values)), percent(max(values)))))
+    return f"{model}, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} ({extremes})"
 
 
 def split_warnings(split: dict, runs: list[dict]) -> list[dict]:
@@ -210,10 +217,10 @@ def unsealed_notes(paths: list[Path]) -> list[dict]:
     """Return a note where files hold no digest of themselves, so that a change by hand would go unnoticed."""
     if not paths:
         return []
-    named = ", ".join(str(path) for path in paths[:UNSEALED_TOLD])
-    more = f" and {len(paths) - UNSEALED_TOLD} more" if len(paths) > UNSEALED_TOLD else ""
-    text = f"Written by another tool, without a digest of the content: {named}{more}. "
-    return [{"level": "note", "where": "artefacts", "text": text + "A change by hand would not be noticed."}]
+    named = first_few([str(path) for path in paths])
+    text = f"Written by another tool, without a digest of the content: {named}. "
+    text += "A change by hand would not be noticed."
+    return [{"level": "note", "where": "artefacts", "text": text, "links": []}]
 
 
 def warning_places(datasets: list[dict], splits: list[dict], runs: list[dict]) -> dict[str, list[dict]]:
@@ -225,6 +232,11 @@ def warning_places(datasets: list[dict], splits: list[dict], runs: list[dict]) -
     for run in runs:
         places.setdefault(f"{run['dataset']}, {run['model']}", []).append(run["links"]["metrics"])
     return places
+
+
+def with_sources(warnings: list[dict], places: dict[str, list[dict]]) -> list[dict]:
+    """Return warnings with the artefacts that each is known from: its own, else those of its place."""
+    return [line | {"links": line.get("links") or places.get(line["where"], [])} for line in warnings]
 
 
 def told(cell: dict) -> str:

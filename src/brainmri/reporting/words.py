@@ -3,6 +3,8 @@
 from brainmri.images.box import CropSettings
 from brainmri.reporting.numbers import UNKNOWN, measured, percent
 
+NAMED = 3
+
 
 def joined(pairs: list[tuple[str, str]]) -> str:
     """Return keys and values in one text: ``optimizer.name`` is "optimizer: name"."""
@@ -17,6 +19,12 @@ def with_interval(measure: dict) -> str:
 def without(classes: str) -> str:
     """Return which classes a number leaves out, to put behind it; empty where none is."""
     return f"; without {classes}" if classes else ""
+
+
+def first_few(texts: list[str]) -> str:
+    """Return the first texts of a list, and how many more there are: a warning is read where it is short."""
+    more = f" and {len(texts) - NAMED} more" if len(texts) > NAMED else ""
+    return ", ".join(texts[:NAMED]) + more
 
 
 def value(name: str, entry: dict | None) -> str:
