@@ -14,12 +14,14 @@ from brainmri.artefacts import read_json, write_json
 from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.reporting.answers_compared import leakage
+from brainmri.reporting.answers_data import design, label_words
 from brainmri.reporting.cards import CHECKLISTS, card_names
-from brainmri.reporting.checklist import ANSWERED, NOT_APPLICABLE, OPEN, checklist, checklist_items
+from brainmri.reporting.checklist import ANSWERED, NOT_APPLICABLE, OPEN, checklist, checklist_items, item_row
 from brainmri.reporting.markdown import INVISIBLE, card_markdown, escaped
 from brainmri.reporting.model_compared import under_protocols
 from brainmri.reporting.page_pairs import beside_models
 from brainmri.reporting.report import report
+from brainmri.study import Study
 
 MITCHELL = [
     "Model details", "Intended use", "Factors", "Metrics", "Evaluation data", "Training data",
@@ -95,6 +97,23 @@ def test_a_number_beside_its_artefact_stands_on_one_line(cards):
 def test_the_leak_of_a_split_is_on_its_card(cards):
     assert "have their patient or a copy in training" in cards["phantom-random-resnet18.md"]
     assert "no test image has its patient or a copy in" in cards["phantom-grouped-resnet18.md"]
+
+
+def test_own_images_leave_open_when_they_were_taken_and_how_folders_became_labels():
+    folders = {"glioma": ["low", "high"], "no_tumor": ["none"]}
+    datasets = {"clinic": {"source": {"directory": "scans"}, "classes": folders}}
+    links = [{"name": "clinic", "links": {"fetch": {"name": "fetch.json"}}}]
+    study = Study("own", datasets, {}, {}, [0], list(folders))
+    told = design(study, links)
+    assert told["links"] == [] and "Is that so of clinic?" in told["asked"]
+    assert (
+        item_row({"number": 5, "section": "", "item": "", "answers": ["design"]}, {"design": told})["status"]
+        == OPEN
+    )
+    assert label_words(study).endswith("joined into one class: clinic: glioma from low, high.")
+    kaggle = replace(study, datasets={"clinic": {"source": {"kaggle": "a/b"}, "classes": {}}})
+    told = design(kaggle, links)
+    assert told["asked"] == "" and told["links"] and label_words(kaggle).endswith("taken over unchanged.")
 
 
 def test_a_warning_cites_the_table_that_it_was_read_from(study, page, cards):

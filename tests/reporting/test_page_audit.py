@@ -47,6 +47,11 @@ def test_an_audit_that_lacks_a_key_is_not_taken_for_a_clean_one():
     assert found["pairs"] == found["copied"] == found["facts"] == []
 
 
+def test_patients_that_nobody_named_are_not_told_as_none():
+    facts = audit_context({"images": 9, "patients": 0})["facts"]
+    assert facts == [("images", 9), ("patients", "not known")]
+
+
 def test_copies_are_told_within_and_across_parts():
     pairs = audit_context({"pairs": {"bytes": {"within": 3, "across": 7}}})["pairs"]
     assert pairs == [{"kind": "bytes", "title": "the same file", "within": 3, "across": 7}]

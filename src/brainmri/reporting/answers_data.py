@@ -1,12 +1,13 @@
 """Answers to checklists about data, splits and what leaks."""
 
+from brainmri.reporting.names import class_title
 from brainmri.reporting.words import joined, place
 from brainmri.study import Study
 
 
-def answer(text: str, *links: dict) -> dict:
-    """Return an answer: a text, and the artefacts that it is known from."""
-    return {"text": text, "links": list(links)}
+def answer(text: str, *links: dict, asked: str = "") -> dict:
+    """Return an answer: a text, the artefacts that it is known from, and what it leaves to be asked."""
+    return {"text": text, "links": list(links), "asked": asked}
 
 
 def listed(texts: list[str]) -> str:
@@ -23,21 +24,12 @@ def source_answers(study: Study, context: dict) -> dict[str, dict]:
     """Return what is known of the images before any is split off: where from, of what kind, how prepared."""
     datasets, classes = context["datasets"], ", ".join(context["class_names"])
     inventories = [dataset["links"]["inventory"] for dataset in datasets]
-    drawn = {name for name in study.datasets if "phantom" in (study.datasets[name].get("source") or {})}
-    real = [dataset for dataset in datasets if dataset["name"] not in drawn]
     return {
         "sources": answer(
             listed([f"{dataset['name']}: {origin(dataset)}" for dataset in datasets]),
             *[dataset["links"]["fetch"] for dataset in datasets],
         ),
-        "design": answer(
-            "Retrospective: the images existed before the study, which took no new ones.",
-            *[dataset["links"]["fetch"] for dataset in real],
-        )
-        if real
-        else answer(
-            "Neither: the images were drawn, not taken of people.", *[d["links"]["fetch"] for d in datasets]
-        ),
+        "design": design(study, datasets),
         "eligibility": answer(
             listed([f"{d['name']}: {d['usable']} of {d['files']} files are usable images" for d in datasets]),
             *inventories,
@@ -52,12 +44,38 @@ def source_answers(study: Study, context: dict) -> dict[str, dict]:
             *[dataset["links"]["crops"] for dataset in datasets],
         ),
         "quality": answer(listed([quality_words(dataset) for dataset in datasets]), *inventories),
-        "labels": answer(
-            f"Labels ({classes}) are those of the source's folders, taken over unchanged, for training and "
-            "test alike.",
-            *inventories,
-        ),
+        "labels": answer(f"Labels ({classes}) {label_words(study)}", *inventories),
     }
+
+
+def design(study: Study, datasets: list[dict]) -> dict:
+    """Return whether the images existed before the study: known of published sets alone."""
+    kinds = {name: study.datasets[name].get("source") or {} for name in study.fetched()}
+    own = [name for name, source in kinds.items() if not {"kaggle", "phantom"} & set(source)]
+    published = [dataset for dataset in datasets if "kaggle" in kinds.get(dataset["name"], {})]
+    if not own and not published:
+        return answer(
+            "Neither: the images were drawn, not taken of people.", *[d["links"]["fetch"] for d in datasets]
+        )
+    return answer(
+        "Retrospective: the images existed before the study, which took no new ones.",
+        *[dataset["links"]["fetch"] for dataset in published],
+        asked=f"Is that so of {', '.join(own)}? No artefact tells when the images were taken." if own else "",
+    )
+
+
+def label_words(study: Study) -> str:
+    """Return how labels come from the source's folders, with those that a class joins."""
+    joining = [
+        f"{name}: {class_title(label)} from {', '.join(folders)}"
+        for name in study.fetched()
+        for label, folders in (study.datasets[name].get("classes") or {}).items()
+        if isinstance(folders, list) and len(folders) > 1
+    ]
+    start = "are those of the source's folders, for training and test alike"
+    if not joining:
+        return f"{start}, taken over unchanged."
+    return f"{start}; some are joined into one class: {'; '.join(joining)}."
 
 
 def split_answers(context: dict) -> dict[str, dict]:

@@ -30,7 +30,7 @@ def checklist(name: str, answers: dict[str, dict]) -> dict:
     name
         One of `cards.CHECKLISTS`.
     answers
-        What `study_answers` returned: ``text`` and ``links`` by name; what is not known is absent.
+        What `study_answers` returned: ``text``, ``links`` and ``asked`` by name; what is not known is absent.
 
     Returns
     -------
@@ -54,7 +54,8 @@ def checklist(name: str, answers: dict[str, dict]) -> dict:
 def item_row(item: dict, answers: dict[str, dict]) -> dict:
     """Return one item, filled."""
     known = [answers[name] for name in item.get("answers", []) if name in answers]
-    asked = item.get("open") or ("" if known else item.get("otherwise", ""))
+    asked = [item.get("open"), *[answer.get("asked") for answer in known]]
+    asked = " ".join(filter(None, asked)) or ("" if known else item.get("otherwise", ""))
     reason = item.get("not_applicable", "")
     return {
         "number": str(item["number"]),

@@ -8,7 +8,7 @@ from brainmri.study import Study
 
 
 def study_answers(study: Study, context: dict) -> dict[str, dict]:
-    """Return all answers by name: ``text`` and ``links``; what is not known is absent.
+    """Return all answers by name: ``text``, ``links`` and ``asked``; what is not known is absent.
 
     Parameters
     ----------

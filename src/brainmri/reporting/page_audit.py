@@ -107,7 +107,12 @@ def audit_context(audit: dict) -> dict:
         ],
         "copied": copied_lines(counts_of(audit)),
         "label_conflicts": audit.get("label_conflicts", {}).get("images"),
-        "facts": [(name.replace("_", " "), audit[name]) for name in shown if is_number(audit.get(name))],
+        # No patient is none that is known.
+        "facts": [
+            (name.replace("_", " "), audit[name] or "not known" if name == "patients" else audit[name])
+            for name in shown
+            if is_number(audit.get(name))
+        ],
         "metadata": metadata_share(audit),
     }
 
