@@ -104,10 +104,10 @@ def test_curves_tell_the_linear_probe_apart():
 
 def test_curves_mark_the_epoch_that_was_kept_and_claim_no_other():
     with figure_style():
-        assert "best epoch: 3" in texts(curves_figure("net", HISTORY, best_epoch=3))
+        assert "epoch kept: 3" in texts(curves_figure("net", HISTORY, best_epoch=3))
         words = texts(curves_figure("net", HISTORY))
     assert "least validation loss: 2" in words
-    assert not any("best epoch" in word for word in words)
+    assert not any("epoch kept" in word for word in words)
 
 
 def test_an_empty_history_is_refused():

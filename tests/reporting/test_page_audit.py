@@ -3,12 +3,14 @@
 import pandas as pd
 import pytest
 
+from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.page_audit import (
     audit_context,
+    copies_context,
     known_images,
     sentences,
 )
-from brainmri.reporting.page_patients import across_words, no_leak_words, patients_across
+from brainmri.reporting.page_patients import across_words, leak_words, no_leak_words, patients_across
 from brainmri.reporting.page_shortcuts import shortcut_context
 
 
@@ -45,6 +47,14 @@ def test_an_audit_that_lacks_a_key_is_not_taken_for_a_clean_one():
     found = audit_context({})
     assert found["label_conflicts"] is None
     assert found["pairs"] == found["copied"] == found["facts"] == []
+
+
+def test_a_sheet_without_a_picture_says_nothing_of_what_it_shows(study):
+    context = copies_context(study, "phantom", Artefacts(study.folder / "report"))
+    captions = {sheet["caption"].split(":")[0].split(".")[0]: sheet["caption"] for sheet in context["sheets"]}
+    assert context["conflicts"] == []
+    assert captions["Copies that carry two labels"] == "Copies that carry two labels: none found."
+    assert "can be known from training" in captions["Copies across training and test"]
 
 
 def test_patients_that_nobody_named_are_not_told_as_none():
@@ -138,6 +148,23 @@ def test_no_leak_is_claimed_for_patients_only_where_they_are_known():
     for patients in ([None, None], ["p1", None]):
         told = no_leak_words(pd.Series(patients))
         assert "its patient" not in told and "slices of one may be on both sides" in told
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "told"),
+    [
+        (
+            5,
+            2,
+            "5 of 9 test images (55.6 %) have their patient or a copy in training, 2 in validation: the numb",
+        ),
+        (0, 2, "2 of 9 test images have their patient or a copy in validation, which chose the epoch"),
+        (0, 0, "of some images the group is not known"),
+    ],
+)
+def test_a_leak_is_told_by_what_knows_the_test_images(train, val, told):
+    leakage = {"test": 9, "test_in_train": train, "test_in_val": val, "test_in_train_share": "55.6 %"}
+    assert leak_words(leakage).startswith(told)
 
 
 def test_a_set_without_leaks_and_one_without_test_part_are_told_apart():

@@ -13,6 +13,7 @@ from brainmri.errors import BrainmriError
 from brainmri.reporting.draw_curves import draw_curves
 from brainmri.reporting.embedding import Artefacts, vector_address
 from brainmri.reporting.gallery_table import LARGEST, RIGHT, UNSURE, WRONG, gallery_rows
+from brainmri.reporting.page_gallery import chosen_words
 from brainmri.reporting.page_models import (
     calibration_lines,
     confusion,
@@ -21,6 +22,7 @@ from brainmri.reporting.page_models import (
     selective_context,
     sure_answers,
 )
+from brainmri.reporting.words import kept_epoch
 
 LABELS = ["glioma", "no_tumor"]
 DRAWN = ("roc", "precision_recall", "reliability", "risk_coverage", "decision")
@@ -121,6 +123,31 @@ def test_a_temperature_that_made_it_worse_is_told():
     lines = dict(calibration_lines(before | {"ece_after": 0.05, "brier_after": 0.21, "log_loss_after": 0.38}))
     assert lines["Brier score"].endswith("0.210 (on these test images the temperature made it worse)")
     assert lines["log loss"] == "0.400 → 0.380" and lines["expected calibration error"] == "0.030 → 0.050"
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        (
+            [(False, False), (True, True)],
+            "the wrong answers of which the model was surest, right ones that it w",
+        ),
+        (
+            [(True, True)],
+            "no test image is named wrong; right ones that it would refer and right ones at random",
+        ),
+        ([(True, False)], "no test image is named wrong; right ones at random"),
+    ],
+)
+def test_a_gallery_tells_only_of_what_it_shows(answers, told):
+    shots = [{"right": right, "referred": referred} for right, referred in answers]
+    assert chosen_words(shots).startswith(told)
+
+
+def test_the_last_epoch_is_not_called_the_best(study, page):
+    assert kept_epoch({"metadata": {"best_by": "last"}}) == "the last"
+    assert kept_epoch({"metadata": {"best_by": "val_loss"}}) == "the best by val_loss"
+    assert "The weights of epoch 6 of 6 are the ones tested." in page and "best epoch" not in page
 
 
 def test_further_seeds_are_linked_not_embedded(study):

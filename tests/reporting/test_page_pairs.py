@@ -154,6 +154,6 @@ def test_the_summary_table_has_a_line_for_each_baseline(study):
 
     columns = [{"name": "grouped"}, {"name": "random"}]
     lines = baseline_lines({"dataset": "phantom", "columns": columns}, baseline_rows(study, Links()))
-    assert list(lines) == ["majority class", "file metadata and box", "nearest neighbour"]
+    assert list(lines) == ["majority class of training", "file metadata and box", "nearest neighbour"]
     assert all(len(cells) == 4 for cells in lines.values())
-    assert lines["majority class"][0]["text"].endswith("%")
+    assert lines["majority class of training"][0]["text"].endswith("%")

@@ -27,7 +27,7 @@ def compared(tables: list[dict]) -> dict | None:
         return None
     told = [
         f"{table['dataset']}, {table['split']}: {table['different']} of {len(table['rows'])} pairs of models "
-        f"surely differ in accuracy; {pair_words(table['rows'][0])}"
+        f"differ significantly in accuracy (p < 0.05 after Holm's adjustment); {pair_words(table['rows'][0])}"
         for table in tables
     ]
     how = (

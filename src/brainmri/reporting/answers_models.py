@@ -4,7 +4,7 @@ from brainmri.mapping import is_number
 from brainmri.reporting.answers_data import answer, listed
 from brainmri.reporting.model_numbers import metric_names
 from brainmri.reporting.numbers import UNKNOWN, metric_title, percent
-from brainmri.reporting.words import initial_weights, joined, versions
+from brainmri.reporting.words import initial_weights, joined, kept_epoch, versions
 from brainmri.study import Study
 
 TOLD_OF_RECIPE = (
@@ -76,7 +76,7 @@ def training_answers(
     """Return what is known of how models were built, trained, chosen and judged."""
     intervals = first[0]["intervals"] if first else {}
     names = ", ".join(map(metric_title, metric_names(first[0]))) if first else ""
-    seeds = ", ".join(map(str, study.seeds))
+    seeds, kept = ", ".join(map(str, study.seeds)), ", or ".join(sorted({kept_epoch(run) for run in runs}))
     return {
         "model": answer(
             listed(
@@ -97,7 +97,7 @@ def training_answers(
             *described,
         ),
         "selection": answer(
-            f"The epoch kept was chosen by {chosen_by(runs)}; the model named first is that of the highest "
+            f"The epoch kept is {kept}; the model named first is that of the highest "
             "macro-F1 on validation. No choice is made by test images.",
             *described,
         ),
@@ -137,11 +137,6 @@ CODE = "The code is brainmri, under the MIT licence; its version stands in model
 def told_of_recipe(run: dict) -> list[tuple[str, str]]:
     """Return of a recipe what shapes training most; model.json has all of it."""
     return [(name, text) for name, text in run["recipe"] if name.split(".")[0] in TOLD_OF_RECIPE]
-
-
-def chosen_by(runs: list[dict]) -> str:
-    """Return by what the epochs were chosen, as recorded: a score on validation, or that it was the last."""
-    return ", ".join(sorted({str(run["metadata"].get("best_by", UNKNOWN)) for run in runs}))
 
 
 def explained(runs: list[dict]) -> dict | None:

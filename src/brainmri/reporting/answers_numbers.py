@@ -114,13 +114,11 @@ def failures(best: list[dict], runs: list[dict]) -> dict | None:
     """Return how many errors the best leak-free models make, and how sure they are of them."""
     told, links = [], []
     for leader, run in of_best(best, runs):
-        counts = (run["test"].get("confusion_matrix") or {}).get("counts") or []
-        wrong = sum(sum(row) for row in counts) - sum(row[place] for place, row in enumerate(counts))
-        sure = value("accuracy", run["referral"].get("sure_errors"))
+        wrong, sure = run["confusion"]["errors"], value("accuracy", run["referral"].get("sure_errors"))
+        how = f", of these {sure} with a confidence over 90 %; the gallery shows those of which it was surest"
         told.append(
             f"{leader['dataset']}, {leader['split']}, {run['title']}: {wrong} of {run['images']} test images "
-            f"are wrong, of these {sure} with a confidence over 90 %; the gallery shows those of which it "
-            "was surest"
+            f"are named wrong{how if wrong else ''}"
         )
         links += [run["links"]["metrics"], run["links"]["predictions"]]
     return answer(listed(told), *links) if told else None

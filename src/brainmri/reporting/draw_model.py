@@ -130,7 +130,7 @@ def referral_threshold(referral: dict) -> float | None:
 
 
 def curves_figure(title: str, history: pd.DataFrame, best_epoch: int | None = None) -> Figure:
-    """Return loss, accuracy and learning rate by epoch, with the best epoch marked.
+    """Return loss, accuracy and learning rate by epoch, with the epoch kept marked.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def curves_figure(title: str, history: pd.DataFrame, best_epoch: int | None = No
     add_title(figure, title)
     loss, accuracy, rate = figure.subplots(3, 1, sharex=True, height_ratios=[1, 1, 0.55])
     epochs = history["epoch"]
-    marked, words = best_epoch, f"best epoch: {best_epoch}"
+    marked, words = best_epoch, f"epoch kept: {best_epoch}"
     if marked is None:
         marked = least_loss_epoch(history)
         words = f"least validation loss: {marked}"

@@ -87,7 +87,7 @@ def pairs_figure(rows: pd.DataFrame, where: str) -> Figure:
     ticks = np.array([-scale, 0, scale])
     bar.set_ticks(ticks, labels=[in_points(float(tick), sign=True) if tick else "0" for tick in ticks])
     bar.outline.set_visible(False)
-    bar.set_label("points; ★: sure (p < 0.05 after Holm); pale: not sure")
+    bar.set_label("points; ★: significant (p < 0.05 after Holm); pale: not")
     return figure
 
 

@@ -4,7 +4,7 @@ from brainmri.mapping import is_number
 from brainmri.reporting.cards import fact, model_card_name, question, section, table
 from brainmri.reporting.model_numbers import analyses, elsewhere, metric_names
 from brainmri.reporting.numbers import UNKNOWN, flattened, metric_title, percent
-from brainmri.reporting.words import initial_weights, joined, place, versions
+from brainmri.reporting.words import initial_weights, joined, kept_epoch, place, versions
 
 LEAD = (
     "A model card after Mitchell et al. (2019), filled from the artefacts by brainmri. What they do not tell "
@@ -71,7 +71,7 @@ def details(runs: list[dict]) -> dict:
         [
             str(run["seed"]),
             f"{run['best_epoch']} of {run['epochs']}",
-            str(run["metadata"].get("best_by", UNKNOWN)),
+            kept_epoch(run),
             run["device"],
             run["precision"],
             run["duration"],
@@ -79,7 +79,7 @@ def details(runs: list[dict]) -> dict:
         ]
         for run in runs
     ]
-    head = ["Seed", "Epoch kept", "Chosen by", "Device", "Precision", "Training took", "Weights SHA-256"]
+    head = ["Seed", "Epoch kept", "It is", "Device", "Precision", "Training took", "Weights SHA-256"]
     return section(
         "Model details",
         fact("architecture", str(metadata.get("architecture", UNKNOWN)), link),
@@ -168,15 +168,7 @@ def part_table(split: dict, parts: tuple[str, ...]) -> dict:
 
 def evaluation_data(run: dict, split: dict) -> dict:
     """Return what the model was tested on, and what of it was known from training."""
-    leak = split["leakage"]
-    if leak["free"]:
-        told = split["no_leak"]
-    else:
-        told = (
-            f"{leak['test_in_train']} of {leak['test']} test images ({leak['test_in_train_share']}) have "
-            f"their patient or a copy in training, {leak['test_in_val']} in validation: the figures do not "
-            "show how the model does on new patients"
-        )
+    told = split["no_leak"] if split["leakage"]["free"] else split["leak"]
     return section(
         "Evaluation data",
         fact(

@@ -60,7 +60,7 @@ def against_models(run: dict, tables: list[dict]) -> dict | None:
     ]
     if not cells:
         return None
-    head = ["Other model", "This one is", "Accuracy, better less worse, points", "p, Holm", "Sure"]
+    head = ["Other model", "This one is", "Accuracy, better less worse, points", "p, Holm", "Significant"]
     return table("Beside the other models, on the same test images", head, cells, tables[0]["link"])
 
 

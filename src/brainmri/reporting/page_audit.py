@@ -3,6 +3,7 @@
 import pandas as pd
 
 from brainmri.artefacts import read_json, read_parquet
+from brainmri.audit.copies import EXACT_KINDS, NEIGHBOUR
 from brainmri.mapping import is_number
 from brainmri.reporting.copy_pairs import conflicting_pairs, described
 from brainmri.reporting.copy_words import COUNT_TITLES, kind_title
@@ -64,11 +65,11 @@ def copies_context(study: Study, dataset: str, artefacts: Artefacts) -> dict:
     inventory = read_parquet(folder / "inventory.parquet")
     facts, patients = inventory[["image_id", "label", "source_split"]], patients_across(inventory)
     conflicts = conflicting_pairs(described(pairs, facts.set_index("image_id")))
-    figures = study.dataset_figures(dataset) / "copies"
+    figures, shown = study.dataset_figures(dataset) / "copies", sheets_shown(audit, pairs, conflicts)
     sheets = [
         {
             "figure": artefacts.figure(figures / f"{name}.png", f"Sheet of pictures of {dataset}: {what}"),
-            "caption": f"{what[0].upper()}{what[1:]}. {caption}",
+            "caption": f"{what[0].upper()}{what[1:]}" + (f". {caption}" if shown[name] else ": none found."),
             "folded": name in FOLDED,
         }
         for name, (what, caption) in SHEETS.items()
@@ -87,6 +88,19 @@ def copies_context(study: Study, dataset: str, artefacts: Artefacts) -> dict:
         "links": [
             artefacts.link(folder / name) for name in ("audit.json", "duplicates.parquet", "groups.parquet")
         ],
+    }
+
+
+def sheets_shown(audit: dict, pairs: pd.DataFrame, conflicts: pd.DataFrame) -> dict[str, bool]:
+    """Return for each sheet whether there is anything on it."""
+    kinds = pairs["kind"]
+    return {
+        "across": any(counts["all"]["count"] for counts in counts_of(audit).values()),
+        "groups": audit.get("largest_group", 2) > 1,
+        "conflicts": not conflicts.empty,
+        "neighbours": bool((kinds == NEIGHBOUR).any()),
+        "weakest": not kinds.isin([*EXACT_KINDS, NEIGHBOUR]).all(),
+        "rejected": True,
     }
 
 

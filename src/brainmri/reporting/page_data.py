@@ -7,7 +7,7 @@ from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.names import PART_TITLES, class_title, parts_present
 from brainmri.reporting.numbers import flattened, percent
 from brainmri.reporting.page_audit import audit_context
-from brainmri.reporting.page_patients import no_leak_words, patients_across
+from brainmri.reporting.page_patients import leak_words, no_leak_words, patients_across
 from brainmri.reporting.page_quality import quality_context
 from brainmri.reporting.words import crop_words
 from brainmri.study import Study
@@ -111,7 +111,7 @@ def split_context(study: Study, dataset: str, split: str, artefacts: Artefacts) 
     known = read_parquet(study.data_folder(dataset) / "inventory.parquet", ["image_id", "patient_id"])
     manifest = manifest.merge(known, on="image_id", how="left")
     figure = study.split_figures(dataset, split) / "class_counts.svg"
-    excluded = manifest[manifest["split"] == "excluded"]
+    excluded, counted = manifest[manifest["split"] == "excluded"], leakage(manifest)
     reasons = excluded["reason"].fillna("no reason given").value_counts()
     return {
         "dataset": dataset,
@@ -124,7 +124,8 @@ def split_context(study: Study, dataset: str, split: str, artefacts: Artefacts) 
         ],
         "class_names": [class_title(name) for name in study.class_names],
         "excluded": [{"reason": reason, "count": int(count)} for reason, count in reasons.items()],
-        "leakage": leakage(manifest),
+        "leakage": counted,
+        "leak": leak_words(counted),
         "no_leak": no_leak_words(manifest.loc[manifest["split"] != "excluded", "patient_id"]),
         "deviation": percent(summary["largest_deviation"], digits=2),
         "classes_without_test": summary["classes_without_test"],

@@ -25,12 +25,27 @@ def gallery_context(path: Path, words: str, artefacts: Artefacts) -> dict:
     """
     table = read_parquet(path)
     labels = [name.removeprefix("prob_") for name in table.columns if name.startswith("prob_")]
+    shots = [shot(row, labels, words) for row in table.to_dict("records")]
     return {
         "link": artefacts.link(path),
+        "told": chosen_words(shots),
         "classes": [class_title(label) for label in labels if (table["label"] == label).any()],
         "referral": bool(table["referred"].notna().any()),
-        "shots": [shot(row, labels, words) for row in table.to_dict("records")],
+        "shots": shots,
     }
+
+
+def chosen_words(shots: list[dict]) -> str:
+    """Return which test images a gallery shows: not each has errors, or answers that would be referred."""
+    wrong = any(not shot["right"] for shot in shots)
+    unsure = any(shot["right"] and shot["referred"] for shot in shots)
+    chosen = [
+        *(["the wrong answers of which the model was surest"] if wrong else []),
+        *(["right ones that it would refer"] if unsure else []),
+        "right ones at random",
+    ]
+    told = ", ".join(chosen[:-1]) + (" and " if chosen[:-1] else "") + chosen[-1]
+    return told if wrong else f"no test image is named wrong; {told}"
 
 
 def shot(row: dict, labels: list[str], words: str) -> dict:

@@ -175,7 +175,13 @@ def confusion(test: dict) -> dict:
                 f"{none['images'] - none['counts'][healthy]} of {none['images']}",
             ),
         ]
-    return {"classes": [row["name"] for row in rows], "rows": rows, "lines": lines}
+    right = sum(row[place] for place, row in enumerate(counts))
+    return {
+        "classes": [row["name"] for row in rows],
+        "rows": rows,
+        "lines": lines,
+        "errors": sum(row["images"] for row in rows) - right,
+    }
 
 
 def sure_answers(predictions: pd.DataFrame) -> str:

@@ -9,7 +9,7 @@ from brainmri.reporting.words import first_few
 from brainmri.study import Study
 
 BASELINES = {
-    "majority_class": "majority class",
+    "majority_class": "majority class of training",
     "metadata": "file metadata and box",
     "nearest_neighbour": "nearest neighbour",
 }

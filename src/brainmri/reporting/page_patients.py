@@ -58,6 +58,29 @@ def across_words(counts: dict, copies: int) -> str:
     return f"{text}; {copies} {'has' if copies == 1 else 'have'} a copy there."
 
 
+def leak_words(leakage: dict) -> str:
+    """Return in a sentence which test images of a split that leaks are known, and what that means.
+
+    Parameters
+    ----------
+    leakage
+        What `page_data.leakage` returned.
+    """
+    in_train, in_val, of = leakage["test_in_train"], leakage["test_in_val"], leakage["test"]
+    if in_train:
+        besides = f", {in_val} in validation" if in_val else ""
+        return (
+            f"{in_train} of {of} test images ({leakage['test_in_train_share']}) have their patient or a copy "
+            f"in training{besides}: the numbers do not show how a model does on new patients"
+        )
+    if in_val:
+        return (
+            f"{in_val} of {of} test images have their patient or a copy in validation, which chose the "
+            "epoch and the temperature"
+        )
+    return "of some images the group is not known, so leaks cannot be ruled out"
+
+
 def no_leak_words(patients: pd.Series) -> str:
     """Return what it means that no group of a split leaks: less where patients are not known.
 

@@ -7,6 +7,7 @@ from brainmri.mapping import is_number
 from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import percent
 from brainmri.reporting.page_claims import MISSED
+from brainmri.reporting.page_patients import leak_words
 from brainmri.reporting.page_shortcuts import title
 from brainmri.reporting.words import first_few, place
 
@@ -86,8 +87,7 @@ def split_warnings(split: dict, runs: list[dict]) -> list[dict]:
     elif leakage["test_in_val"]:
         add(
             "warning",
-            f"{leakage['test_in_val']} of {test} have their patient or copy in validation, "
-            "which chose the epoch and the temperature.",
+            f"{leak_words(leakage)}.",
         )
     if leakage["val_in_train"]:
         add(
@@ -143,7 +143,7 @@ def dataset_warnings(dataset: dict, splits: list[dict]) -> list[dict]:
         add(
             "warning",
             "No patient ids: groups hold copies only. Slices of one patient may lie on both sides of every "
-            "split, so even the grouped numbers may be too high.",
+            "split, so even leak-free numbers may be too high.",
         )
     known = (dataset["test_patients"] or {}).get("all")
     if known and known["count"]:

@@ -70,6 +70,14 @@ def initial_weights(run: dict) -> str:
     return "pretrained weights, whose digest is not recorded"
 
 
+def kept_epoch(run: dict) -> str:
+    """Return which epoch's weights were kept, as recorded."""
+    chosen = run["metadata"].get("best_by")
+    if chosen is None:
+        return "not recorded"
+    return "the last" if chosen == "last" else f"the best by {chosen}"
+
+
 def versions(run: dict) -> str:
     """Return the versions that a model was trained with."""
     told = [("brainmri", str(run["metadata"].get("brainmri_version", UNKNOWN)))]
