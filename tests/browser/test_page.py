@@ -75,6 +75,26 @@ def test_nothing_overflows_with_everything_unfolded(open_page, width):
     assert page.evaluate(OVERFLOWS) == []
 
 
+def test_on_a_laptop_no_column_of_data_and_copies_hides(open_page):
+    page = open_page(1200)
+    hidden = (
+        "(boxes) => boxes.filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.ariaLabel)"
+    )
+    assert (
+        page.locator("#data .columns.wide-last .scroll, #copies .columns .scroll").evaluate_all(hidden) == []
+    )
+
+
+def test_the_first_column_stays_in_sight_while_a_table_is_scrolled(open_page):
+    page = open_page(390)
+    box = page.locator("#summary .scroll").first
+    name = box.locator("tbody th").first
+    before = name.bounding_box()["x"]
+    box.evaluate("(box) => { box.scrollLeft = 80; }")
+    assert box.evaluate("(box) => box.scrollLeft") > 0
+    assert name.bounding_box()["x"] == before
+
+
 def test_every_figure_is_there_and_described(open_page):
     page = open_page()
     page.evaluate("document.querySelectorAll('details').forEach((element) => { element.open = true; })")
