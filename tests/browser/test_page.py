@@ -76,13 +76,9 @@ def test_nothing_overflows_with_everything_unfolded(open_page, width):
 
 
 def test_on_a_laptop_no_column_of_data_and_copies_hides(open_page):
-    page = open_page(1200)
-    hidden = (
-        "(boxes) => boxes.filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.ariaLabel)"
-    )
-    assert (
-        page.locator("#data .columns.wide-last .scroll, #copies .columns .scroll").evaluate_all(hidden) == []
-    )
+    boxes = open_page(1200).locator("#data .columns.wide-last .scroll, #copies .columns .scroll")
+    assert boxes.count() >= 3
+    assert boxes.evaluate_all("(all) => all.every((box) => box.scrollWidth <= box.clientWidth + 1)")
 
 
 def test_the_first_column_stays_in_sight_while_a_table_is_scrolled(open_page):
