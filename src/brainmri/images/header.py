@@ -174,6 +174,8 @@ def read_jpeg(data: bytes) -> Header:
         if marker == 0xFF:  # Fill bytes may stand before a marker.
             at += 1
             continue
+        if marker == 0x00:  # libjpeg goes on right behind it, into what a length would skip.
+            raise HeaderError("the jpeg header is damaged: a marker is missing")
         if marker == 0x01 or 0xD0 <= marker <= 0xD8:  # These stand alone, without a length.
             at += 2
             continue
