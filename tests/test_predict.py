@@ -187,7 +187,16 @@ def test_the_calibration_of_another_model_is_not_used(tmp_path, scans, model, ca
 
 
 @pytest.mark.parametrize(
-    "changes", [{"temperature": 0}, {"temperature": "1"}, {"referral_confidence": "high"}]
+    "changes",
+    [
+        {"temperature": 0},
+        {"temperature": 1e-320},
+        {"temperature": "1"},
+        {"temperature": 1e9},
+        {"referral_confidence": "high"},
+        {"referral_confidence": -5},
+        {"referral_confidence": 1.5},
+    ],
 )
 def test_a_calibration_that_makes_no_sense_is_refused(scans, model, capsys, changes):
     calibrate(model, **changes)

@@ -179,7 +179,8 @@ def predictions_table(
     """Return one row an image: `image`, `predicted`, `confidence`, `refer` and the probabilities."""
     said = judgements(logits, class_names, calibration.temperature)
     is_known = calibration.referral is not None
-    refer = said["confidence"] < calibration.referral if is_known else [None] * len(names)
+    # What is no number is referred too.
+    refer = ~(said["confidence"] >= calibration.referral) if is_known else [None] * len(names)
     table = pd.DataFrame({"image": pd.Series(names, dtype="str"), **said})
     table.insert(3, "refer", pd.array(refer, dtype="boolean"))
     return table
