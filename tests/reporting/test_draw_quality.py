@@ -82,6 +82,12 @@ def test_every_kind_has_a_few_tiles(odd):
     assert set(tiles["foreign"]) == {"hidden.png"}
 
 
+def test_a_picture_with_text_burnt_into_it_is_not_shown(odd):
+    table = read_parquet(odd / "inventory.parquet")
+    files = table[table["path"].str.endswith("alpha.png")].assign(remarks="alpha;burned_in")
+    assert [picture for _, picture in tiles_of("alpha", files, odd / "raw")] == [None]
+
+
 def test_the_figure_names_each_file_with_status_and_size(odd, tmp_path):
     draw_quality("odd", odd / "raw", odd / "inventory.parquet", tmp_path / "quality.png")
     table = read_parquet(odd / "inventory.parquet")

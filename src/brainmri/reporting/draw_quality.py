@@ -69,7 +69,11 @@ def tiles_of(kind: str, files: pd.DataFrame, raw: Path) -> list[tuple[pd.Series,
         return []
     # Spread over all of them, so that not all are neighbours.
     chosen = files.iloc[evenly(len(files), OPENED)]
-    tiles = [(row, picture_of(raw / row["path"])) for _, row in chosen.iterrows()]
+    tiles = [
+        # Text that is burnt in may name a patient.
+        (row, None if "burned_in" in str(row["remarks"]) else picture_of(raw / row["path"]))
+        for _, row in chosen.iterrows()
+    ]
     seen = [tile for tile in tiles if tile[1] is not None]
     # Of foreign files only pictures are shown: that a text is no image is no news.
     blank = [tile for tile in tiles if tile[1] is None and kind != "foreign"]
