@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
+from brainmri.images.decoder_messages import decoder_messages
 from brainmri.images.folders import is_named_image
 from brainmri.images.remarks import SEPARATOR
 from brainmri.images.salvage import salvaged
@@ -53,10 +54,11 @@ def draw_quality(dataset: str, raw: Path, inventory: Path, output: Path) -> None
         inventory, needed=["image_id", "path", "status", "remarks", "width", "height", "bytes"]
     )
     tiles, names = [], set()
-    for kind, files in odd_files(table).items():
-        # A file with several remarks is shown once.
-        tiles += tiles_of(kind, files[~files["image_id"].isin(names)], Path(raw))
-        names |= {row["image_id"] for row, _ in tiles}
+    with decoder_messages():
+        for kind, files in odd_files(table).items():
+            # A file with several remarks is shown once.
+            tiles += tiles_of(kind, files[~files["image_id"].isin(names)], Path(raw))
+            names |= {row["image_id"] for row, _ in tiles}
     with figure_style():
         save_figure(quality_figure(dataset, tiles, len(table)), output, colours=128)
 
