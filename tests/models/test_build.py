@@ -1,5 +1,6 @@
 """Networks: shapes, gradients, what freezing means, and weights from files."""
 
+import logging
 import pickle
 from pathlib import Path
 
@@ -164,11 +165,14 @@ def test_without_network_the_file_to_provide_is_named(monkeypatch):
     import timm
 
     def offline(*_, pretrained, **__):
-        raise OSError("Name or service not known")
+        raise OSError("no answer of https://me:hf_p@ssword@hub.example/timm")
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(BrainmriError, match=r"\{weights_dir\}/resnet18.safetensors"):
+    with pytest.raises(BrainmriError, match=r"\{weights_dir\}/resnet18.safetensors") as caught:
         build_model(made(architecture="resnet18", image_size=32, pretrained=True), 2)
+    assert "(no answer of https://hub.example/timm)" in str(caught.value)
+    # What it says at each retry holds that address too.
+    assert not logging.getLogger("huggingface_hub.utils._http").isEnabledFor(logging.ERROR)
 
 
 def test_a_frozen_body_stays_and_its_head_learns():
