@@ -64,8 +64,9 @@ def build_failed(design: Design, error: Exception) -> BrainmriError:
 def download_failed(design: Design, error: Exception) -> BrainmriError:
     """Return the error that says how to go on without the network."""
     return BrainmriError(
-        f"timm could not get the weights of {design.architecture} ({without_login(error)}). Where there is no "
-        f"network, put them at {{weights_dir}}/{design.architecture}.safetensors, or set pretrained: false."
+        f"timm could not get the weights of {design.architecture} ({without_login(error)}). "
+        f"Where there is no network, put them at {{weights_dir}}/{design.architecture}.safetensors, "
+        "or set pretrained: false."
     )
 
 
