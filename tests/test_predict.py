@@ -218,6 +218,13 @@ def test_a_file_given_twice_is_classified_once(tmp_path, scans, model):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names of bytes are a thing of POSIX")
+def test_a_spreadsheet_takes_no_name_of_a_file_for_a_formula(tmp_path, scans, model, monkeypatch):
+    (scans / "a.jpg").rename(tmp_path / "=1+1.jpg")
+    monkeypatch.chdir(tmp_path)
+    _, table = predicted(tmp_path, "=1+1.jpg", model)
+    assert table["image"].tolist() == ["./=1+1.jpg"]
+
+
 def test_strange_names_and_pipes_do_no_harm(scans, model, capsys):
     content = (scans / "a.jpg").read_bytes()
     (scans / "two\nlines\x1b[31m.jpg").write_bytes(content)

@@ -85,6 +85,7 @@ def deep_network(depth):
     [
         ({"classes": None}, "'classes'"),
         ({"classes": ["a", "a", "b"]}, "'classes'"),
+        ({"classes": ["a", "b", "=1+1"]}, "'classes'"),
         ({"classes": ["a", "b"]}, "shape"),
         ({"mean": "0.5"}, "'mean' is no number"),
         ({"std": 0}, "'std' is not above 0"),

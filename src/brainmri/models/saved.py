@@ -176,8 +176,9 @@ def checked_document(document: dict, metadata: Path) -> tuple[Design, float, flo
 
 
 def is_class_name(name: str) -> bool:
-    """Tell whether a class can be named on a terminal, in a column and in a file's name."""
-    return 0 < len(name) <= 200 and name.isprintable() and not {"/", "\\"} & set(name)
+    """Tell whether a class can be named on a terminal, in a spreadsheet and in a file's name."""
+    is_formula = name.startswith(("=", "+", "-", "@"))
+    return 0 < len(name) <= 200 and name.isprintable() and not is_formula and not {"/", "\\"} & set(name)
 
 
 @contextmanager
