@@ -178,9 +178,9 @@ def deterministic(device: torch.device, wanted: bool) -> Iterator[None]:
 def fingerprint(order: TrainingOrder, place: torch.device, ranks: Ranks, initial: str | None) -> str:
     """Return a digest of all that the weights follow from: recipe, data, code, and what runs it.
 
-    `initial` is the digest of the weights that the body begins with. Of the arithmetic, what there is to choose
-    from: which it was stands in the state, so that a training goes on as it began, whether or not the choice is
-    remembered.
+    `initial` is the digest of the weights that the body begins with. Of the arithmetic, what there is to
+    choose from: which it was stands in the state, so that a training goes on as it began, whether or not the
+    choice is remembered.
     """
     return digest_of(
         {
