@@ -187,7 +187,16 @@ def test_the_calibration_of_another_model_is_not_used(tmp_path, scans, model, ca
 
 
 @pytest.mark.parametrize(
-    "changes", [{"temperature": 0}, {"temperature": "1"}, {"referral_confidence": "high"}]
+    "changes",
+    [
+        {"temperature": 0},
+        {"temperature": 1e-320},
+        {"temperature": "1"},
+        {"temperature": 1e9},
+        {"referral_confidence": "high"},
+        {"referral_confidence": -5},
+        {"referral_confidence": 1.5},
+    ],
 )
 def test_a_calibration_that_makes_no_sense_is_refused(scans, model, capsys, changes):
     calibrate(model, **changes)
@@ -209,6 +218,13 @@ def test_a_file_given_twice_is_classified_once(tmp_path, scans, model):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names of bytes are a thing of POSIX")
+def test_a_spreadsheet_takes_no_name_of_a_file_for_a_formula(tmp_path, scans, model, monkeypatch):
+    (scans / "a.jpg").rename(tmp_path / "=1+1.jpg")
+    monkeypatch.chdir(tmp_path)
+    _, table = predicted(tmp_path, "=1+1.jpg", model)
+    assert table["image"].tolist() == ["./=1+1.jpg"]
+
+
 def test_strange_names_and_pipes_do_no_harm(scans, model, capsys):
     content = (scans / "a.jpg").read_bytes()
     (scans / "two\nlines\x1b[31m.jpg").write_bytes(content)

@@ -80,7 +80,9 @@ def test_texts_of_a_configuration_are_quoted_for_the_shell():
     assert commands > 20
 
 
-@pytest.mark.parametrize("name", ["a; touch b", "$(touch b)", "../up", "a b", "-rf", "a'b", "a\nb", ""])
+@pytest.mark.parametrize(
+    "name", ["a; touch b", "$(touch b)", "../up", "a b", "-rf", "a'b", "a\nb", "ab\n", ""]
+)
 @pytest.mark.parametrize("kind", ["study", "datasets", "splits", "models"])
 def test_names_that_a_shell_or_a_path_would_obey_are_refused(kind, name):
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -90,6 +92,16 @@ def test_names_that_a_shell_or_a_path_would_obey_are_refused(kind, name):
     else:
         config[kind][name] = next(iter(config[kind].values()))
     with pytest.raises(BrainmriError):
+        checked(config, schema)
+
+
+@pytest.mark.parametrize("key", ["archives_dir", "weights_dir", "archive", "pretrained"])
+def test_braces_that_snakemake_would_fill_in_are_refused(key):
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    config = deepcopy(yaml.safe_load((ROOT / "config/config.yaml").read_text()))
+    config["datasets"]["phantom"]["source"] = source = {"archive": "a.zip"}
+    {"archive": source, "pretrained": config["models"]["cnn"]}.get(key, config)[key] = "a{dataset}"
+    with pytest.raises(BrainmriError, match="without braces"):
         checked(config, schema)
 
 

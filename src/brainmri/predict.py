@@ -22,6 +22,7 @@ from brainmri.progress import progress
 
 BATCH = 64
 EXTENSIONS = (".csv", ".parquet")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t")  # What a spreadsheet would calculate.
 LARGEST_FILE = 256 * 2**20  # bytes; a slice has some ten thousand
 
 
@@ -179,7 +180,8 @@ def predictions_table(
     """Return one row an image: `image`, `predicted`, `confidence`, `refer` and the probabilities."""
     said = judgements(logits, class_names, calibration.temperature)
     is_known = calibration.referral is not None
-    refer = said["confidence"] < calibration.referral if is_known else [None] * len(names)
+    # What is no number is referred too.
+    refer = ~(said["confidence"] >= calibration.referral) if is_known else [None] * len(names)
     table = pd.DataFrame({"image": pd.Series(names, dtype="str"), **said})
     table.insert(3, "refer", pd.array(refer, dtype="boolean"))
     return table
@@ -198,6 +200,8 @@ def rendered(table: pd.DataFrame) -> str:
 def write_table(table: pd.DataFrame, output: Path, document: dict, calibration: Calibration) -> None:
     """Write the table in the format that the extension names."""
     if output.suffix.lower() == ".csv":
+        is_formula = table["image"].str.startswith(FORMULA_STARTS)
+        table = table.assign(image=table["image"].where(~is_formula, "./" + table["image"]))
         with written_atomically(output) as temporary:
             table.to_csv(temporary, index=False)
     else:

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 
 import cv2
@@ -160,7 +162,7 @@ def huge_png(width, height):
     return data
 
 
-@pytest.mark.parametrize("size", [(100_001, 1_000), (2**31 - 1, 2**31 - 1), (1, 100_000_001)])
+@pytest.mark.parametrize("size", [(25_001, 1_000), (2**31 - 1, 2**31 - 1), (1, 25_000_001)])
 def test_a_claim_of_too_many_pixels_is_refused_before_decoding(monkeypatch, size):
     monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
     status, reason = status_of(huge_png(*size))
@@ -169,7 +171,7 @@ def test_a_claim_of_too_many_pixels_is_refused_before_decoding(monkeypatch, size
 
 
 def test_the_largest_claim_that_is_allowed_is_no_more_than_the_limit():
-    assert checked_header(huge_png(10_000, 10_000)).width == 10_000
+    assert checked_header(huge_png(5_000, 5_000)).width == 5_000
     with pytest.raises(DecodeError):
         checked_header(huge_png(10, 10), maximum_pixels=99)
 
@@ -179,6 +181,32 @@ def test_a_jpeg_header_that_claims_too_much_is_oversized():
     at = data.index(b"\xff\xc0") + 5
     data[at : at + 4] = struct.pack(">HH", 65000, 65000)
     assert status_of(bytes(data))[0] == "oversized"
+
+
+def test_a_jpeg_segment_that_the_decoder_walks_into_hides_nothing():
+    data = encoded(GRAY, "jpeg")
+    at = data.index(b"\xff\xc0")
+    hidden = b"\xff\xc0" + struct.pack(">HBHHB", 11, 8, 4000, 4000, 1) + b"\x01\x11\x00"
+    data = data[:at] + b"\xff\x00" + struct.pack(">H", len(hidden) + 2) + hidden + data[at:]
+    assert status_of(data) == ("corrupt", "the jpeg header is damaged: a marker is missing")
+
+
+@pytest.mark.parametrize("kind", [4, 9])  # LONG, and SLONG, which libtiff takes for one.
+def test_a_tiff_with_two_widths_is_corrupt(monkeypatch, kind):
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    width, height = ((tag, 4, 1, 40) for tag in (256, 257))
+    entries = [(256, kind, 1, 20_000), width, height]
+    data = b"II*\0\x08\0\0\0" + struct.pack("<H", 3) + b"".join(struct.pack("<HHII", *one) for one in entries)
+    assert status_of(data + bytes(100))[0] == "corrupt"
+
+
+def test_the_decoder_has_the_limit_too():
+    code = (
+        "import brainmri, cv2, numpy;"
+        "cv2.imdecode(cv2.imencode('.jpg', numpy.zeros((5000, 5001), 'uint8'))[1], cv2.IMREAD_GRAYSCALE)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert "CV_IO_MAX_IMAGE_PIXELS" in ended.stderr
 
 
 STARTS = [b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM", b"RIFF", b"\x89PNG\r\n\x1a\n"]

@@ -218,7 +218,7 @@ def listed(tmp_path_factory):
         data = dicom(pixels, PatientID=identity, StudyInstanceUID=study)
         # On DICOM media, names have no ending.
         (raw / (f"IM{number}" if number % 2 else f"{number}.dcm")).write_bytes(data)
-    (raw / "7.png").write_bytes(dicom(RAMP, PatientID="MRN-4711"))
+    (raw / "7.png").write_bytes(dicom(RAMP, PatientID="MRN-4711", BurnedInAnnotation="YES"))
     (raw / "multi").write_bytes(dicom(RAMP, NumberOfFrames=9))
     checksum("set", folder / "raw", folder / "c.parquet")
     inventory(folder / "raw", folder / "c.parquet", folder / "inventory.parquet")
@@ -230,7 +230,7 @@ def test_slices_have_rows_like_other_images(listed):
     row = table.loc["glioma/IM1"]
     assert (row.status, row.format, row.width, row.height, row.channels) == ("ok", "dicom", 50, 50, 1)
     assert pd.isna(row.remarks)
-    assert table.loc["glioma/7.png", "remarks"] == "wrong_extension"
+    assert table.loc["glioma/7.png", "remarks"] == "wrong_extension;burned_in"
     assert table.loc["glioma/multi", "status"] == "unsupported"
     assert "9 frames" in table.loc["glioma/multi", "reason"]
 

@@ -2,7 +2,9 @@
 
 import io
 import shutil
+import struct
 import sys
+import zlib
 
 import cv2
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 from PIL import Image
 
 from brainmri.errors import BrainmriError
+from brainmri.images.crop import crop
 from brainmri.images.inventory import SCHEMA, inventory
 from brainmri.images.layout import LayoutSettings
 from brainmri.sources.checksum import checksum
@@ -140,6 +143,17 @@ def test_standard_error_is_as_before_after_an_inventory(tmp_path, capfd):
     assert "premature" not in capfd.readouterr().err
     print("still here", file=sys.stderr)
     assert "still here" in capfd.readouterr().err
+
+
+def test_what_a_decoder_quotes_of_a_file_does_not_command_the_terminal(tmp_path, capfd):
+    good = cv2.imencode(".png", np.random.default_rng(0).integers(0, 256, (60, 80), np.uint8))[1].tobytes()
+    body = b"iCCP\x1b[2J\0\0" + zlib.compress(bytes(4) + np.random.default_rng(0).bytes(300))
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    taken(tmp_path, {"glioma/1.png": good[:33] + chunk + good[33:]})
+    written = [capfd.readouterr().err]
+    crop(tmp_path / "raw", tmp_path / "inventory.parquet", tmp_path / "i.npy", tmp_path / "crops.parquet", 50)
+    written.append(capfd.readouterr().err)
+    assert all("iCCP: profile" in one and "\x1b" not in one for one in written)
 
 
 def test_image_under_a_wrong_name_is_used_and_told(tmp_path):

@@ -1,5 +1,6 @@
 """Networks: shapes, gradients, what freezing means, and weights from files."""
 
+import logging
 import pickle
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from safetensors.torch import save_file
 
 from brainmri.errors import BrainmriError
 from brainmri.mapping import settings_from
-from brainmri.models.build import build_model
+from brainmri.models.build import build_model, weights_digest
 from brainmri.models.settings import Design
 
 # The CNNs of the public reference systems, by their number in the documentation (system 1 has two phases).
@@ -164,11 +165,27 @@ def test_without_network_the_file_to_provide_is_named(monkeypatch):
     import timm
 
     def offline(*_, pretrained, **__):
-        raise OSError("Name or service not known")
+        raise OSError("no answer of https://me:hf_p@ssword@hub.example/timm")
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(BrainmriError, match=r"\{weights_dir\}/resnet18.safetensors"):
+    with pytest.raises(BrainmriError, match=r"\{weights_dir\}/resnet18.safetensors") as caught:
         build_model(made(architecture="resnet18", image_size=32, pretrained=True), 2)
+    assert "(no answer of https://hub.example/timm)" in str(caught.value)
+    # What it says at each retry holds that address too.
+    assert not logging.getLogger("huggingface_hub.utils._http").isEnabledFor(logging.ERROR)
+
+
+def test_weights_that_timm_downloads_have_a_digest(monkeypatch):
+    import timm
+
+    create = timm.create_model
+    monkeypatch.setattr(timm, "create_model", lambda *names, pretrained, **rest: create(*names, **rest))
+    design = made(architecture="resnet10t", image_size=32, pretrained=True)
+    digests = []
+    for seed in (0, 1, 0):
+        torch.manual_seed(seed)
+        digests.append(weights_digest(design, Path("none"), build_model(design, 2, Path("none"))))
+    assert digests[0] == digests[2] != digests[1]
 
 
 def test_a_frozen_body_stays_and_its_head_learns():

@@ -74,11 +74,18 @@ def test_logits_are_those_of_the_normalised_image(saved, images):
     np.testing.assert_allclose(predict_logits(model, images), expected.numpy(), atol=1e-5)
 
 
+def deep_network(depth):
+    """Return the entries of a document that describe a transformer of so many layers."""
+    recipe = {"architecture": "vit_tiny_patch16_224", "image_size": 224, "backbone": {"depth": depth}}
+    return {"architecture": recipe["architecture"], "image_size": 224, "recipe": recipe}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"classes": None}, "'classes'"),
         ({"classes": ["a", "a", "b"]}, "'classes'"),
+        ({"classes": ["a", "b", "=1+1"]}, "'classes'"),
         ({"classes": ["a", "b"]}, "shape"),
         ({"mean": "0.5"}, "'mean' is no number"),
         ({"std": 0}, "'std' is not above 0"),
@@ -88,6 +95,8 @@ def test_logits_are_those_of_the_normalised_image(saved, images):
         ({"recipe": {"image_size": 32, "cnn": {"channels": ["x"]}}}, "cnn.channels"),
         ({"recipe": {"image_size": 32, "head": {"hidden": [16384] * 60}}}, "shape|lacks"),
         ({"recipe": {"architecture": "hf-hub:x/y"}}, "architecture"),
+        (deep_network(10**7), "backbone.*allowed: numbers up to"),
+        (deep_network(16384), "far fewer weights"),
         ({"weights_sha256": "1" * 64}, "is not the file"),
     ],
 )

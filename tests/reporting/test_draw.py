@@ -110,6 +110,15 @@ def test_curves_mark_the_epoch_that_was_kept_and_claim_no_other():
     assert not any("epoch kept" in word for word in words)
 
 
+def test_labels_of_a_logarithmic_axis_can_be_read_though_no_text_is_a_formula():
+    with figure_style():
+        figure = curves_figure("net", HISTORY.assign(learning_rate=[0.1, 0.01, 0.001]))
+        figure.draw_without_rendering()
+        words = texts(figure)
+    assert any(word.startswith("1e") for word in words)
+    assert not any("$" in word for word in words)
+
+
 def test_an_empty_history_is_refused():
     with figure_style(), pytest.raises(BrainmriError, match="history of net is empty"):
         curves_figure("net", HISTORY[:0])

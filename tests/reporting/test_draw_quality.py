@@ -34,7 +34,7 @@ def odd(tmp_path_factory):
     files = {
         "glioma/plain.jpg": encoded("jpeg"),
         "glioma/torn.jpg": encoded("jpeg")[:1500],
-        "glioma/torn.png": encoded("png")[:4000],
+        "glioma/$^$.png": encoded("png")[:4000],  # No formula.
         "glioma/empty.jpg": b"",
         "glioma/text.jpg": b"text",
         "glioma/moving.gif": encoded("gif"),
@@ -65,9 +65,9 @@ def shown(odd):
 
 def test_of_torn_images_what_is_left_is_shown(odd):
     corrupt = shown(odd)["corrupt"]
-    assert set(corrupt) == {"torn.jpg", "torn.png", "text.jpg"}
+    assert set(corrupt) == {"torn.jpg", "$^$.png", "text.jpg"}
     assert corrupt["text.jpg"] is None
-    for name in ("torn.jpg", "torn.png"):
+    for name in ("torn.jpg", "$^$.png"):
         assert corrupt[name].shape == PIXELS.shape
         assert abs(corrupt[name][:8].astype(int) - PIXELS[:8]).mean() < 12
 
@@ -80,6 +80,12 @@ def test_every_kind_has_a_few_tiles(odd):
     assert set(tiles["wrong_extension"]) == {"named.jpg"}
     # Of foreign files only pictures are shown.
     assert set(tiles["foreign"]) == {"hidden.png"}
+
+
+def test_a_picture_with_text_burnt_into_it_is_not_shown(odd):
+    table = read_parquet(odd / "inventory.parquet")
+    files = table[table["path"].str.endswith("alpha.png")].assign(remarks="alpha;burned_in")
+    assert [picture for _, picture in tiles_of("alpha", files, odd / "raw")] == [None]
 
 
 def test_the_figure_names_each_file_with_status_and_size(odd, tmp_path):

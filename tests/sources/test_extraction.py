@@ -65,7 +65,7 @@ def refused(archive, tmp_path, limits=DEFAULTS):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_zip_is_unpacked_whole(tmp_path, compression):
     archive = zip_of(tmp_path / "a.zip", FILES.items(), compression)
     target = tmp_path / "target"
@@ -228,6 +228,14 @@ def test_way_of_packing_that_is_not_known_is_refused(tmp_path):
         data[data.index(sign) + at] = 97
     archive.write_bytes(data)
     assert "not supported" in refused(archive, tmp_path)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_zip_that_would_unpack_to_the_memory_is_refused(tmp_path, compression):
+    # A limit that the first byte out would exceed: not one may have been unpacked before the refusal.
+    archive = zip_of(tmp_path / "a.zip", [("zeros", bytes(1 << 24))], compression)
+    message = refused(archive, tmp_path, ExtractionLimits(bytes=0, free_bytes=0))
+    assert "pack it again as zip, deflated" in message
 
 
 @pytest.mark.parametrize("keep", [0, 1, 3, 10, 60, 200, -1, -20, -200])

@@ -223,8 +223,10 @@ def test_folder_is_copied_and_links_out_of_it_are_told(tmp_path):
     (folder / "inside.jpg").symlink_to(folder / "glioma" / "a.jpg")
     (folder / "loop").symlink_to(folder)
     os.mkfifo(folder / "pipe")
+    folder.chmod(0o700)
     files, record = fetched(tmp_path, SourceSettings(directory=folder))
     assert files == {"glioma/a.jpg": b"1", "inside.jpg": b"1"}
+    assert (tmp_path / "data/set/raw").stat().st_mode & 0o777 == 0o700
     assert [skipped["path"] for skipped in record["skipped"]] == ["broken.jpg", "loop", "out.jpg", "pipe"]
     copy = tmp_path / "data/set/raw/inside.jpg"
     assert not copy.is_symlink()

@@ -151,8 +151,8 @@ def order_of(files, folder, recipe):
 
 def test_two_gpus_know_the_same_training_by_one_mark(blob_files, tmp_path):
     order = order_of(blob_files, tmp_path, recipe_from({**RECIPE, "precision": "fp32"}))
-    marks = {fingerprint(order, torch.device(f"cuda:{rank}"), Ranks(rank, 2)) for rank in (0, 1)}
-    assert len(marks) == 1 and fingerprint(order, torch.device("cpu"), Ranks(0, 2)) not in marks
+    marks = {fingerprint(order, torch.device(f"cuda:{rank}"), Ranks(rank, 2), None) for rank in (0, 1)}
+    assert len(marks) == 1 and fingerprint(order, torch.device("cpu"), Ranks(0, 2), None) not in marks
 
 
 def test_common_statistics_keep_the_activations_of_batch_norm(monkeypatch):

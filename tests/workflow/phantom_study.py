@@ -46,6 +46,7 @@ SECRETS = {
     "KAGGLE_KEY": "0fedcba987654321",
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG",
     "HF_TOKEN": "hf_fedcba9876543210",
+    "HF_ENDPOINT": "http://somebody:hf0password@127.0.0.1:9",
 }
 
 

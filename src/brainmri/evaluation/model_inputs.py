@@ -8,6 +8,7 @@ import numpy as np
 from brainmri.artefacts import existing, read_json
 from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
+from brainmri.evaluation.calibration import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
 from brainmri.images.store import open_images
 from brainmri.mapping import is_number
 
@@ -37,13 +38,19 @@ def read_calibration(path: Path) -> dict:
     Raises
     ------
     BrainmriError
-        If it has no temperature over 0, or a threshold of referral that is no number.
+        If its temperature, or its threshold of referral, is none that is ever fitted: it could switch
+        referral off unnoticed.
     """
     fitted = read_json(path)
-    if not is_number(fitted.get("temperature")) or fitted["temperature"] <= 0:
-        raise BrainmriError(f"{path} has no temperature over 0: run predict_split again.")
-    if not (fitted.get("referral_confidence") is None or is_number(fitted["referral_confidence"])):
-        raise BrainmriError(f"{path}: referral_confidence is no number: run predict_split again.")
+    wanted = {"temperature": (LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE), "referral_confidence": (0, 1)}
+    for key, (lowest, highest) in wanted.items():
+        value = fitted.get(key)
+        if value is None and key == "referral_confidence":
+            continue
+        if not is_number(value) or not lowest <= value <= highest:
+            raise BrainmriError(
+                f"{path}: {key} is no number from {lowest} to {highest}: run predict_split again."
+            )
     return fitted
 
 

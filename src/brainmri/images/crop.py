@@ -14,6 +14,7 @@ from brainmri.artefacts import read_parquet, write_parquet, written_atomically
 from brainmri.errors import BrainmriError, changed_since_checksum, unreadable
 from brainmri.images.box import CropSettings
 from brainmri.images.decode import decode_gray
+from brainmri.images.decoder_messages import decoder_messages
 from brainmri.images.prepare import prepare_image
 from brainmri.images.store import stored_rows
 from brainmri.sources.parallel import in_parallel, one_thread_each
@@ -104,7 +105,7 @@ def pack(
         write_at(file.fileno(), packed, start + chunk[0][0] * size * size)
         return told
 
-    with one_thread_each():
+    with one_thread_each(), decoder_messages():
         return in_parallel(
             prepare_chunk, list(enumerate(files)), workers=workers, description="crop", unit="image"
         )

@@ -5,10 +5,8 @@ import numpy as np
 
 from brainmri.errors import BrainmriError
 from brainmri.images.header import Header, HeaderError, read_header, sniff_unsupported
+from brainmri.images.limits import MAXIMUM_PIXELS
 from brainmri.images.png_chunks import still_png
-
-# No slice comes near 100 megapixels; a header that claims more is an attack on the memory.
-MAXIMUM_PIXELS = 100_000_000
 
 # A side of fewer pixels shows nothing that could be classified: icons, markers, spacers of web pages.
 MINIMUM_SIDE = 16

@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from brainmri.errors import printable
+
 # What libjpeg writes when pixels are lost (jerror.h); its other warnings cost no pixel.
 LOST_PIXELS = ("premature end of data segment", "bad Huffman code", "bad arithmetic code")
 # How OpenCV passes on what libtiff could not decode. A damaged directory of a further page costs nothing.
@@ -27,8 +29,9 @@ class DecoderMessages:
         return os.fstat(self.file.fileno()).st_size
 
     def since(self, size: int) -> str:
-        """Return the text written since the size was `size`."""
-        return os.pread(self.file.fileno(), self.size() - size, size).decode(errors="replace")
+        """Return the lines written since the size was `size`, made printable: they may quote a file."""
+        text = os.pread(self.file.fileno(), self.size() - size, size).decode(errors="replace")
+        return "\n".join(printable(line) for line in text.splitlines())
 
 
 @contextmanager

@@ -26,14 +26,14 @@ from pydicom.encaps import get_frame
 from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
 from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless, UID_dictionary
 
-from brainmri.images.header import Header, HeaderError, read_jpeg
+from brainmri.images.header import Header, HeaderError, read_jpeg, remarks_if
 from brainmri.images.window import first_number, looked_up, spread, windowed
 
 IMAGE_TAGS = [
     "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration",
     "NumberOfFrames", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue",
 ]  # fmt: skip
-HEADER_TAGS = [*IMAGE_TAGS, "SOPClassUID", "PatientID", "StudyInstanceUID"]
+HEADER_TAGS = [*IMAGE_TAGS, "SOPClassUID", "PatientID", "StudyInstanceUID", "BurnedInAnnotation"]
 PIXEL_TAGS = [
     *IMAGE_TAGS, "PixelData", "FloatPixelData", "DoubleFloatPixelData", "ModalityLUTSequence",
     "RescaleSlope", "RescaleIntercept", "VOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction",
@@ -128,7 +128,10 @@ def read_dicom_header(data: bytes) -> Header:
             height=int(dataset.Rows),
             channels=int(dataset.get("SamplesPerPixel", 1)),
             complete=has_pixels,
-            remarks=("palette",) if photometric == "PALETTE COLOR" else (),
+            remarks=remarks_if(
+                palette=photometric == "PALETTE COLOR",
+                burned_in=str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES",
+            ),
             patient=pseudonym(dataset),
             problem=problem_of(dataset, photometric),
         )

@@ -168,9 +168,9 @@ def read_jpeg(data: bytes) -> Header:
     """Read the frame header of a JPEG (ITU-T T.81, B.2.2), and look for the end mark behind the scan."""
     frame, is_sequential, quality, orientation, at = None, False, None, 1, 2
     while True:
-        if data[at] != 0xFF:
-            raise HeaderError("the jpeg header is damaged: a marker is missing")
         marker = data[at + 1]
+        if data[at] != 0xFF or marker == 0x00:  # libjpeg goes on right behind FF 00, without a length.
+            raise HeaderError("the jpeg header is damaged: a marker is missing")
         if marker == 0xFF:  # Fill bytes may stand before a marker.
             at += 1
             continue

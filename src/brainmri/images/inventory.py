@@ -46,7 +46,7 @@ SCHEMA = pa.schema(
         ("jpeg_quality", pa.int64()),
     ]
 )
-# A file of more bytes is not read into memory; 100 megapixels of any depth fit in.
+# A file of more bytes is not read into memory; all pixels that are allowed fit in, whatever their depth.
 MAXIMUM_BYTES = 1 << 30
 
 

@@ -10,6 +10,7 @@ REMARKS = {
     "palette": "colours from a table, converted to gray",
     "exif_rotated": "an orientation is noted in the file; the pixels are used as stored",
     "animated": "several frames or pages; the first is used",
+    "burned_in": "the header says that text is burnt into the picture: look before you share it",
     "tiny": "a side of under 32 pixels",
 }
 SEPARATOR = ";"

@@ -6,10 +6,9 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageFile
 
-from brainmri.images.decode import DecodeError, decode_gray, told_header
+from brainmri.images.decode import DecodeError, decode_gray
+from brainmri.images.limits import MAXIMUM_PIXELS
 
-# A thumbnail is not worth decoding more.
-MAXIMUM_PIXELS = 25_000_000
 # Formats that only Pillow reads are shown too: their owner sees what is to be converted.
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "AVIF")
 # Pillow has one switch for the whole process.
@@ -29,12 +28,9 @@ def salvaged(data: bytes) -> np.ndarray | None:
     ndarray of uint8, shape (height, width), or None
     """
     try:
-        header = told_header(data)
-        if header.width * header.height > MAXIMUM_PIXELS:
-            return None
-        return decode_gray(data, maximum_pixels=MAXIMUM_PIXELS)
-    except DecodeError:
-        return torn(data)
+        return decode_gray(data)
+    except DecodeError as error:
+        return None if error.status == "oversized" else torn(data)
 
 
 def torn(data: bytes) -> np.ndarray | None:

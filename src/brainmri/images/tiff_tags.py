@@ -5,6 +5,8 @@ import struct
 ORIENTATION = 274
 # Size and depth, photometric interpretation, orientation, samples, tiles, extra samples.
 WANTED = {256, 257, 258, 262, ORIENTATION, 277, 322, 323, 338}
+# Of the image and of its tiles: what they claim must be what the decoder reads.
+SIZES = {256, 257, 322, 323}
 # No encoder writes so many chunks before the pixels.
 MAXIMUM_CHUNKS = 1000
 # SHORT and LONG, the only types of the tags that are wanted.
@@ -17,7 +19,7 @@ def first_directory(data: bytes) -> tuple[dict[int, int], int]:
     Raises
     ------
     struct.error
-        If the directory is cut off, or lies outside the data.
+        If the directory is cut off, lies outside the data, or has a tag twice or a size of a strange type.
     """
     order = "<" if data[:2] == b"II" else ">"
     (at,) = struct.unpack_from(order + "I", data, 4)
@@ -25,14 +27,18 @@ def first_directory(data: bytes) -> tuple[dict[int, int], int]:
     tags = {}
     for entry in range(at + 2, at + 2 + 12 * entries, 12):
         tag, kind = struct.unpack_from(order + "HH", data, entry)
-        if tag not in WANTED or kind not in TYPES:
+        if tag not in WANTED:
+            continue
+        if tag in tags or (tag in SIZES and kind not in TYPES):  # The decoder might take the other one.
+            raise struct.error("a tag stands twice, or its type is strange")
+        if kind not in TYPES:
             continue
         letter, size = TYPES[kind]
         (count,) = struct.unpack_from(order + "I", data, entry + 4)
         place = entry + 8
         if count * size > 4:  # Too long to stand here: this is where the values lie.
             (place,) = struct.unpack_from(order + "I", data, place)
-        if place + size <= len(data):
+        if tag in SIZES or place + size <= len(data):
             (tags[tag],) = struct.unpack_from(order + letter, data, place)
     end = at + 2 + 12 * entries
     following = struct.unpack_from(order + "I", data, end)[0] if end + 4 <= len(data) else 0

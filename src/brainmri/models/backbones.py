@@ -1,5 +1,8 @@
 """Bodies from timm: gray input, no classifier, and the normalisation that each was trained with."""
 
+import logging
+import re
+
 import timm
 import torch
 from timm.data import resolve_data_config
@@ -7,6 +10,9 @@ from torch import nn
 
 from brainmri.errors import BrainmriError, first_line
 from brainmri.models.settings import Design
+
+# At each retry it prints the address, which may hold a login (HF_ENDPOINT).
+logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
 
 
 def timm_body(design: Design, download: bool) -> nn.Module:
@@ -51,16 +57,22 @@ def build_failed(design: Design, error: Exception) -> BrainmriError:
     """Return the error for a name or an argument that timm refuses."""
     return BrainmriError(
         f"timm cannot build {design.architecture} with backbone {design.backbone} "
-        f"({first_line(error)}): mend or remove these keys."
+        f"({without_login(error)}): mend or remove these keys."
     )
 
 
 def download_failed(design: Design, error: Exception) -> BrainmriError:
     """Return the error that says how to go on without the network."""
     return BrainmriError(
-        f"timm could not get the weights of {design.architecture} ({first_line(error)}). Where there is no "
-        f"network, put them at {{weights_dir}}/{design.architecture}.safetensors, or set pretrained: false."
+        f"timm could not get the weights of {design.architecture} ({without_login(error)}). "
+        f"Where there is no network, put them at {{weights_dir}}/{design.architecture}.safetensors, "
+        "or set pretrained: false."
     )
+
+
+def without_login(error: Exception) -> str:
+    """Return the first line of what an error says, without the logins in its addresses."""
+    return re.sub(r"//[^/\s]*@", "//", first_line(error))
 
 
 def gray_normalisation(body: nn.Module) -> tuple[float, float, str]:

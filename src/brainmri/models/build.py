@@ -1,6 +1,9 @@
 """A classifier built of its design: body, head, normalisation, and pretrained weights where asked for."""
 
+import hashlib
 from pathlib import Path
+
+import safetensors.torch
 
 from brainmri.digests import file_digest
 from brainmri.models.architectures import REFERENCE_CNN
@@ -63,9 +66,15 @@ def weights_file(design: Design, weights_dir: Path) -> Path | None:
     return Path(design.pretrained)
 
 
-def weights_digest(design: Design, weights_dir: Path) -> str | None:
-    """Return the SHA-256 of the file that the body's weights come from; None where there is none."""
+def weights_digest(design: Design, weights_dir: Path, network: Classifier | None = None) -> str | None:
+    """Return the SHA-256 of the file that the body's weights come from; None where there is none.
+
+    Where timm downloaded them, that of the body of `network`, just built, as a safetensors file.
+    """
     file = weights_file(design, weights_dir)
+    if file is None and design.pretrained is True and network is not None:
+        state = {key: tensor.contiguous() for key, tensor in network.body.state_dict().items()}
+        return hashlib.sha256(safetensors.torch.save(state)).hexdigest()
     return file_digest(file) if file and file.is_file() else None
 
 

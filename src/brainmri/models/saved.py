@@ -1,5 +1,8 @@
 """A trained model on disk: weights in `model.safetensors`, all that is needed to use them in `model.json`."""
 
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -7,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.torch
 import torch
+from torch.nn.modules.module import register_module_module_registration_hook
 
 from brainmri import __version__
 from brainmri.artefacts import read_json, write_json, written_atomically
@@ -114,8 +118,9 @@ def load_model(path: Path, metadata: Path | None = None) -> tuple[Classifier, di
     if document.get("weights_sha256") not in (None, file_digest(path)):
         raise BrainmriError(f"{path} is not the file that {metadata} describes: run the stage train again.")
     class_count = len(document["classes"])
-    check_shapes(design, class_count, state, path)
-    model = build_model(design, class_count)
+    with limited_modules(10_000 + 20 * len(state), path):
+        check_shapes(design, class_count, state, path)
+        model = build_model(design, class_count)
     model.mean, model.std = mean, std
     load_weights(model, state, path)
     return model.eval(), document
@@ -171,8 +176,25 @@ def checked_document(document: dict, metadata: Path) -> tuple[Design, float, flo
 
 
 def is_class_name(name: str) -> bool:
-    """Tell whether a class can be named on a terminal, in a column and in a file's name."""
-    return 0 < len(name) <= 200 and name.isprintable() and not {"/", "\\"} & set(name)
+    """Tell whether a class can be named on a terminal, in a spreadsheet and in a file's name."""
+    is_formula = name.startswith(("=", "+", "-", "@"))
+    return 0 < len(name) <= 200 and name.isprintable() and not is_formula and not {"/", "\\"} & set(name)
+
+
+@contextmanager
+def limited_modules(most: int, path: Path) -> Iterator[None]:
+    """Raise where more modules are built, which take memory even on the device meta."""
+    built = itertools.count(1)
+
+    def count(*_) -> None:
+        if next(built) > most:
+            raise BrainmriError(f"{path} holds far fewer weights than its model.json describes")
+
+    hook = register_module_module_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def check_shapes(design: Design, class_count: int, state: dict, path: Path) -> None:

@@ -3,6 +3,7 @@
 Light on purpose (no torch): a configuration is checked without building a network.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -46,6 +47,19 @@ def require_known_words(settings, where: str = "") -> None:
     for key, hint in get_type_hints(type(settings)).items():
         if Literal in map(get_origin, (hint, *get_args(hint))):
             value_of(hint, getattr(settings, key), f"{where}{key}")
+
+
+def numbers_in(value) -> Iterator[int | float]:
+    """Yield the numbers of a value from JSON or YAML, in no order, however deep they lie."""
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case dict() as mapping:
+                waiting += mapping.values()
+            case list() as items:
+                waiting += items
+            case int() | float() as number:
+                yield number
 
 
 @dataclass(frozen=True)
@@ -187,6 +201,12 @@ class Design:
             )
         reserved = sorted(RESERVED_BACKBONE_KEYS & set(self.backbone))
         require(not reserved, "backbone", reserved, "keys that brainmri does not set itself")
+        require(
+            all(abs(number) <= WIDEST_LAYER for number in numbers_in(self.backbone)),
+            "backbone",
+            self.backbone,
+            f"numbers up to {WIDEST_LAYER}",
+        )
         overlay = self.backbone.get("pretrained_cfg_overlay", {})
         require(
             isinstance(overlay, dict) and set(overlay) <= OVERLAY_KEYS,

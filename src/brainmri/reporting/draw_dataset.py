@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.crop import read_gray
+from brainmri.images.decoder_messages import decoder_messages
 from brainmri.images.store import lie_within, open_images
 from brainmri.labels import CLASS_NAMES
 from brainmri.reporting.names import class_title
@@ -69,7 +70,7 @@ def draw_dataset(
         raise BrainmriError(f"{crops} and {images} do not belong together: run the stage `crop` again.")
     table["label"] = table["label"].astype(object).where(table["label"].notna(), None)
     generator = np.random.default_rng(seed)
-    with figure_style():
+    with figure_style(), decoder_messages():
         chosen = chosen_of_each_class(table, SAMPLES_PER_CLASS, generator)
         save_figure(samples_figure(dataset, chosen, packed), samples, colours=128)
         kept = chosen_of_each_class(table[~table["fallback"]], CROPS_PER_CLASS, generator)

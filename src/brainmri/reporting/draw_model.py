@@ -23,6 +23,7 @@ from brainmri.reporting.style import (
     add_title,
     figure_style,
     new_figure,
+    plain_log_labels,
     save_figure,
     text_colour_on,
 )
@@ -178,6 +179,7 @@ def curves_figure(title: str, history: pd.DataFrame, best_epoch: int | None = No
     positive = history["learning_rate"][history["learning_rate"] > 0]
     if len(positive) and positive.max() / positive.min() > 8:
         rate.set_yscale("log")
+        plain_log_labels(rate.yaxis)
     loss.set_title("loss (cross-entropy)", fontweight="normal", fontsize=10)
     accuracy.set_title("accuracy (share of images)", fontweight="normal", fontsize=10)
     rate.set_title("learning rate", fontweight="normal", fontsize=10)

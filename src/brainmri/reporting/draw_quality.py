@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
+from brainmri.images.decoder_messages import decoder_messages
 from brainmri.images.folders import is_named_image
 from brainmri.images.remarks import SEPARATOR
 from brainmri.images.salvage import salvaged
@@ -53,10 +54,11 @@ def draw_quality(dataset: str, raw: Path, inventory: Path, output: Path) -> None
         inventory, needed=["image_id", "path", "status", "remarks", "width", "height", "bytes"]
     )
     tiles, names = [], set()
-    for kind, files in odd_files(table).items():
-        # A file with several remarks is shown once.
-        tiles += tiles_of(kind, files[~files["image_id"].isin(names)], Path(raw))
-        names |= {row["image_id"] for row, _ in tiles}
+    with decoder_messages():
+        for kind, files in odd_files(table).items():
+            # A file with several remarks is shown once.
+            tiles += tiles_of(kind, files[~files["image_id"].isin(names)], Path(raw))
+            names |= {row["image_id"] for row, _ in tiles}
     with figure_style():
         save_figure(quality_figure(dataset, tiles, len(table)), output, colours=128)
 
@@ -69,7 +71,11 @@ def tiles_of(kind: str, files: pd.DataFrame, raw: Path) -> list[tuple[pd.Series,
         return []
     # Spread over all of them, so that not all are neighbours.
     chosen = files.iloc[evenly(len(files), OPENED)]
-    tiles = [(row, picture_of(raw / row["path"])) for _, row in chosen.iterrows()]
+    tiles = [
+        # Text that is burnt in may name a patient.
+        (row, None if "burned_in" in str(row["remarks"]) else picture_of(raw / row["path"]))
+        for _, row in chosen.iterrows()
+    ]
     seen = [tile for tile in tiles if tile[1] is not None]
     # Of foreign files only pictures are shown: that a text is no image is no news.
     blank = [tile for tile in tiles if tile[1] is None and kind != "foreign"]

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from brainmri.reporting.style import MUTED, OKABE_ITO, add_title, figure_style, new_figure, save_figure
+from brainmri.reporting.style import (
+    MUTED,
+    OKABE_ITO,
+    add_title,
+    figure_style,
+    new_figure,
+    plain_log_labels,
+    save_figure,
+)
 
 
 def draw_range_test(table: pd.DataFrame, suggestion: float | None, model: str, output: Path) -> None:
@@ -33,6 +41,7 @@ def draw_range_test(table: pd.DataFrame, suggestion: float | None, model: str, o
                 suggestion, color=OKABE_ITO[0], linestyle="--", label=f"steepest fall: {suggestion:.1e}"
             )
         axes.set_xscale("log")
+        plain_log_labels(axes.xaxis)
         lowest, first = table["smoothed_loss"].min(), table["smoothed_loss"].iloc[0]
         axes.set_ylim(max(0.0, lowest - 0.2 * (first - lowest) - 0.05), 1.3 * first)
         axes.set_xlabel("learning rate of the head")

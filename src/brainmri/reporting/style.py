@@ -8,8 +8,10 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 from PIL import Image
 
 from brainmri.artefacts import written_atomically
@@ -62,6 +64,8 @@ _STYLE = {
     # Without a fixed salt and with a date, the same table would give different bytes.
     "svg.hashsalt": "brainmri",
     "svg.fonttype": "path",
+    # Names of files may hold dollar signs.
+    "text.parse_math": False,
 }
 
 
@@ -98,6 +102,12 @@ def blank_axes(axes: Axes) -> Axes:
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     return axes
+
+
+def plain_log_labels(axis: Axis) -> None:
+    """Label a logarithmic axis without formulas, which `figure_style` does not draw."""
+    axis.set_major_formatter(LogFormatter())
+    axis.set_minor_formatter(LogFormatter())
 
 
 def save_figure(figure: Figure, path: Path, colours: int | None = None) -> None:

@@ -175,6 +175,9 @@ def extract_zip(archive: Path, folder: Path, meter: Meter) -> int:
             if entry.is_dir() or kind == stat.S_IFDIR:
                 make_folder(target, entry.filename, meter)
                 continue
+            if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # zipfile unpacks a whole MiB of the others at once, to whatever size.
+                raise NotImplementedError(f"the entry {entry.filename!r} is not deflated")
             with packed.open(entry) as source:
                 write_file(source.read, target, entry.filename, entry.file_size, meter)
             written += 1

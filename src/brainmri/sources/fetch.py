@@ -219,6 +219,8 @@ def copy_folder(directory: Path, raw: Path, files: Path) -> Provenance:
                 shutil.copyfile(original, copy)
             except OSError as error:
                 raise BrainmriError(f"{original} cannot be copied ({error.strerror}).") from None
+    # What is closed to others there stays closed here.
+    files.chmod(files.stat().st_mode & directory.stat().st_mode & 0o777 | 0o700)
     return Provenance(source=str(directory), skipped=sorted(skipped, key=lambda one: one["path"]))
 
 

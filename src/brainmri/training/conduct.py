@@ -74,7 +74,9 @@ def carry_out(
     recipe = order.recipe
     data = load_data(order.manifest, order.images, recipe.image_size)
     network = make_network(data, recipe, order.seed, order.weights_dir)
-    kept = Checkpoint(target, ranks.agreed(lambda: fingerprint(order, place, ranks)), [], interruption, ranks)
+    initial = weights_digest(recipe, order.weights_dir, network)
+    mark = ranks.agreed(lambda: fingerprint(order, place, ranks, initial))
+    kept = Checkpoint(target, mark, [], interruption, ranks)
     left = kept.found()
     before = Arithmetic(**left["arithmetic"]) if left else None
     plan = make_plan(data, network, recipe, order.seed, place, order.cache_dir, ranks, before)
@@ -106,7 +108,11 @@ def carry_out(
             classes=data.classes,
             crop=asdict(order.crop),
             manifest_digest=file_digest(order.manifest),
-            facts={**run_facts(order, plan, run.micro_batch, best, history.rows), **used},
+            facts={
+                "initial_weights_sha256": initial,
+                **run_facts(order, plan, run.micro_batch, best, history.rows),
+                **used,
+            },
         )
     kept.remove()
 
@@ -169,11 +175,12 @@ def deterministic(device: torch.device, wanted: bool) -> Iterator[None]:
         torch.backends.cudnn.benchmark = tuned
 
 
-def fingerprint(order: TrainingOrder, place: torch.device, ranks: Ranks) -> str:
+def fingerprint(order: TrainingOrder, place: torch.device, ranks: Ranks, initial: str | None) -> str:
     """Return a digest of all that the weights follow from: recipe, data, code, and what runs it.
 
-    Of the arithmetic, what there is to choose from: which it was stands in the state, so that a training goes
-    on as it began, whether or not the choice is remembered.
+    `initial` is the digest of the weights that the body begins with. Of the arithmetic, what there is to
+    choose from: which it was stands in the state, so that a training goes on as it began, whether or not the
+    choice is remembered.
     """
     return digest_of(
         {
@@ -181,7 +188,7 @@ def fingerprint(order: TrainingOrder, place: torch.device, ranks: Ranks) -> str:
             "seed": order.seed,
             "manifest": file_digest(order.manifest),
             "images": file_digest(order.images),
-            "initial_weights": weights_digest(order.recipe, order.weights_dir),
+            "initial_weights": initial,
             "code": inputs_digest(code_of("brainmri.training.conduct")),
             "versions": library_versions(),
             "device": place.type,
@@ -211,7 +218,6 @@ def run_facts(
     trained = [row for row in rows if row["phase"] == "train"]
     return {
         "seed": plan.seed,
-        "initial_weights_sha256": weights_digest(order.recipe, order.weights_dir),
         "train_images": len(plan.data.train),
         "val_images": len(plan.data.val),
         "device": device_name(plan.device),
