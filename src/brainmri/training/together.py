@@ -28,8 +28,8 @@ SHUTDOWN_SECONDS = 600
 def train_together(order: TrainingOrder) -> None:
     """Train with `order.devices` processes, one a GPU (nccl), or all on the CPU (gloo).
 
-    Where the memory of one does not suffice, all are started anew with batches in smaller parts, and go on from
-    the state that is kept.
+    Where the memory of one does not suffice, all are started again, with batches in smaller parts, and go on
+    from the state that is kept.
 
     Raises
     ------
