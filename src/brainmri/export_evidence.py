@@ -71,7 +71,31 @@ def from_predictions(
     rows = table["image_id"].map(known.set_index("image_id")["row"])
     rows = checked_rows(rows, len(images), predictions, "predict_split")
     logits = table.drop(columns="image_id").to_numpy(dtype=np.float64)
-    return Evidence(images, rows, f"{len(rows)} validation and test images", logits)
+    return Evidence(images, rows, f"{len(rows)} validation and test images of {predictions}", logits)
+
+
+def at_hand(weights: Path, document: dict) -> Evidence:
+    """Return a model's validation and test images from where the workflow puts them, else drawn ones.
+
+    The model's folder is then `results/{study}/{dataset}/{split}/{model}/seed{seed}`, and `data` lies beside
+    `results`.
+
+    Parameters
+    ----------
+    weights
+        The model's weights.
+    document
+        Its `model.json`.
+    """
+    # Links are not followed: `results` may be one. Not every model lies so deep.
+    above = [*weights.absolute().parents, *[Path("/")] * 7]
+    split, dataset, root = above[2], above[3].name, above[6]
+    packed = root / "data" / dataset / f"images_{document['image_size']}.npy"
+    places = weights.with_name("predictions.parquet"), packed, split / "manifest.parquet"
+    missing = [path for path in places if not path.is_file()]
+    if missing:
+        return synthetic(document["image_size"], f"there is no {missing[0]}")
+    return from_predictions(*places, document, weights)
 
 
 def from_files(paths: list[Path], size: int, crop: CropSettings) -> Evidence:
@@ -91,12 +115,20 @@ def from_files(paths: list[Path], size: int, crop: CropSettings) -> Evidence:
     return Evidence(np.stack(read), np.arange(len(read)), f"{len(read)} images")
 
 
-def synthetic(size: int) -> Evidence:
-    """Return drawn images: noise, from fine to coarse and from faint to strong, on black."""
+def synthetic(size: int, reason: str) -> Evidence:
+    """Return drawn images: noise, from fine to coarse and from faint to strong, on black.
+
+    Parameters
+    ----------
+    size
+        Pixels of a side.
+    reason
+        Why no real ones are looked at.
+    """
     generator = np.random.default_rng(0)
     images = np.empty((SYNTHETIC_IMAGES, size, size), np.uint8)
     for index, image in enumerate(images):
         grain = max(2, size >> (index % 6))
         noise = generator.random((grain, grain), np.float32) * (1 + index) / SYNTHETIC_IMAGES
         image[:] = cv2.resize(255 * noise, (size, size), interpolation=cv2.INTER_LINEAR)
-    return Evidence(images, np.arange(len(images)), f"{len(images)} drawn images")
+    return Evidence(images, np.arange(len(images)), f"{len(images)} drawn images ({reason})")

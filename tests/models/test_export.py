@@ -1,6 +1,7 @@
 """`brainmri export`: files that other programs run, and none that does not agree with the model."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,8 @@ from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.predict_split import predict_split
 from brainmri.evaluation.probabilities import softmax
-from brainmri.export import FORMATS, export
+from brainmri.export import FORMATS, compared_with_predictions, export
+from brainmri.export_evidence import Evidence
 from brainmri.models.build import build_model
 from brainmri.models.exported import traced, write_onnx
 from brainmri.models.saved import load_model, predict_logits, save_model
@@ -195,17 +197,42 @@ def test_real_predictions_are_compared_and_the_summary_counts_them(tmp_path, spl
     export(**split, onnx=tmp_path / "m.onnx", exported_program=tmp_path / "m.pt2")
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
-    assert "class of 0 of 20 images" in lines[0]
-    assert all("20 validation and test images, logits differ by at most " in line for line in lines[1:])
+    assert "no class differs but in 0 ties" in lines[0]
+    words = f"20 validation and test images of {split['predictions']}, logits differ by at most "
+    assert all(words in line for line in lines[1:])
+
+
+@pytest.mark.parametrize("beside", ["all", "no images"])
+def test_what_a_run_of_the_workflow_left_is_compared_unasked(tmp_path, split, capsys, beside, monkeypatch):
+    folder = tmp_path / "results" / "study" / "set" / "grouped" / "cnn" / "seed0"
+    shutil.copytree(split["model"], folder)
+    shutil.copy(split["manifest"], folder.parents[1] / "manifest.parquet")
+    packed = tmp_path / "data" / "set" / "images_16.npy"
+    if beside == "all":
+        packed.parent.mkdir(parents=True)
+        shutil.copy(split["packed"], packed)
+    monkeypatch.chdir(folder)
+    export(Path(), onnx=tmp_path / "m.onnx")
+    told = capsys.readouterr().out
+    wanted = "on 20 validation and test images of predictions.parquet"
+    assert (wanted if beside == "all" else f"on 32 drawn images (there is no {packed})") in told
 
 
 def test_predictions_of_another_model_are_refused(tmp_path, split):
     table = pd.read_parquet(split["predictions"])
-    table.loc[7, "logit_glioma"] += 1
+    table.loc[7, "logit_glioma"] += 0.01 * (1 + table.filter(like="logit").abs().max(axis=None))
     table.to_parquet(split["predictions"])
     with pytest.raises(BrainmriError, match="does not give the logits of the predictions"):
         export(**split, onnx=tmp_path / "m.onnx")
     assert not (tmp_path / "m.onnx").exists()
+
+
+def test_a_class_other_than_the_predictions_say_is_refused_unless_it_was_a_tie():
+    tie, apart = np.array([[1, 1 - 1e-4]]), np.array([[1, 1 - 1e-3]])
+    told = compared_with_predictions(tie[:, ::-1], Evidence(tie, np.arange(1), "an image", tie))
+    assert "no class differs but in 1 ties" in told
+    with pytest.raises(BrainmriError, match="the class of 1 of 1 images"):
+        compared_with_predictions(apart[:, ::-1], Evidence(apart, np.arange(1), "an image", apart))
 
 
 @pytest.mark.parametrize(

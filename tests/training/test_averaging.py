@@ -62,6 +62,14 @@ def test_a_restored_average_goes_on_as_if_nothing_had_happened():
         assert torch.equal(again.averaged.state_dict()[key], tensor), key
 
 
+def test_of_a_frozen_body_no_average_is_taken():
+    network = small_network()
+    network.freeze(body=True, batch_norm=False)
+    average = AverageWeights(network, 0.9)
+    averaged = {tensor.data_ptr() for kind in (average.blended, average.copied) for tensor in kind[0]}
+    assert averaged == {tensor.data_ptr() for tensor in average.average.head.state_dict().values()}
+
+
 @pytest.mark.parametrize("ema", [None, 0.5])
 def test_the_average_is_what_is_kept(blob_files, tmp_path, ema):
     from brainmri.models.saved import load_model

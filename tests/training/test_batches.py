@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 from blob_images import blobs
+from hypothesis import given
+from hypothesis import strategies as st
 
 from brainmri.models.classifier import Classifier
 from brainmri.training import image_sources
@@ -180,6 +182,18 @@ def test_evaluation_is_in_order_and_shared_by_turns(data, model):
     ]
     assert torch.equal(torch.cat(shares[0]), labels[0::2])
     assert torch.equal(torch.cat(shares[1]), labels[1::2])
+
+
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 5))
+def test_the_shares_of_all_processes_are_the_part_and_none_is_empty(images, batch_size, world):
+    places = np.arange(images)
+    source = HostImages(np.zeros((images, 2, 2), np.uint8))
+    network = Classifier(torch.nn.Identity(), torch.nn.Identity(), 0.2, 0.25)
+    for rank in range(world):
+        batches = evaluation_batches(source, Part(places, places), network, CPU, batch_size, rank, world)
+        shares = [labels.tolist() for _, labels in batches]
+        assert [] not in shares
+        assert [label for share in shares for label in share] == list(range(rank, images, world))
 
 
 def test_a_balanced_epoch_draws_every_class_equally_often():

@@ -29,6 +29,22 @@ def test_biases_and_norms_do_not_decay_and_the_body_has_its_own_rate():
     assert sum(len(group["params"]) for group in groups.values()) == len(list(model.parameters()))
 
 
+@pytest.mark.parametrize(
+    ("architecture", "spared"),
+    [
+        ("vit_tiny_patch16_224", ("pos_embed", "cls_token")),
+        ("swin_tiny_patch4_window7_224", ("relative_position_bias_table",)),
+    ],
+)
+def test_positions_do_not_decay(architecture, spared):
+    model = model_of(architecture=architecture, image_size=224)
+    groups = parameter_groups(model, OptimizerSettings(weight_decay=0.1, layer_decay=0.8))
+    decay = {id(parameter): group["weight_decay"] for group in groups for parameter in group["params"]}
+    decays = {name: decay[id(parameter)] for name, parameter in model.body.named_parameters()}
+    assert {decays[name] for name in decays if name.endswith(spared)} == {0.0}
+    assert {decays[name] for name in decays if name.endswith(("qkv.weight", "fc1.weight"))} == {0.1}
+
+
 def test_a_frozen_body_is_not_optimised():
     model = model_of(cnn={"channels": [4]})
     model.freeze(body=True, batch_norm=False)

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+import timm
+import torch
 import yaml
 
 from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
+from brainmri.training.optimizers import body_layers
 from brainmri.training.recipe import recipe_from
 from brainmri.training.standard import FAMILIES, standard_recipe, with_standard
 
@@ -41,6 +44,16 @@ def test_every_family_has_a_recipe_that_can_be_trained(name, pretrained):
     if name == "vgg16" and pretrained:
         assert recipe.optimizer.body_learning_rate <= 3e-5
         assert recipe.gradient_clip == 1.0
+
+
+@pytest.mark.parametrize("name", ["convnext_base", "swin_base_patch4_window7_224", "vit_base_patch16_224"])
+def test_no_layer_of_a_pretrained_body_stands_still(name):
+    recipe = recipe_from({"architecture": name, "pretrained": True, **standard_recipe(name, True)})
+    with torch.device("meta"):
+        body = timm.create_model(name, num_classes=0)
+    settings = recipe.optimizer
+    rates = [rate for _, _, rate in body_layers(body, settings.body_learning_rate, settings.layer_decay)]
+    assert max(rates) / min(rates) < 1000
 
 
 def test_families_do_not_change_each_other():

@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from brainmri.errors import BrainmriError
+from brainmri.models.memory import is_out_of_memory
 from brainmri.training.averaging import AverageWeights
 from brainmri.training.callbacks import Callback
 from brainmri.training.criterion import Criterion
@@ -125,6 +126,36 @@ def test_memory_that_runs_out_halves_the_batch_and_keeps_the_result(prepared, er
     told = capsys.readouterr().err
     assert "for 16 images at a time: going on with 8" in told
     assert "batches of 16" in told
+
+
+def test_memory_that_runs_out_while_a_batch_is_made_costs_no_batch(prepared, monkeypatch, capsys):
+    whole, _ = weights_after(prepared)
+    network, plan, run = prepared()
+    made, full = plan.feed.training, [True]
+
+    def training(epoch, first_step=0):
+        for step, batch in enumerate(made(epoch, first_step), start=first_step):
+            if (epoch, step) == (1, 1) and full:
+                full.clear()
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            yield batch
+
+    monkeypatch.setattr(plan.feed, "training", training)
+    fit(run, plan, [])
+    for key, tensor in whole.items():
+        torch.testing.assert_close(network.state_dict()[key], tensor, rtol=1e-4, atol=1e-5)
+    assert not full and run.micro_batch == 8
+    assert "for 16 images at a time: going on with 8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("free", "is_full"), [(5, True), (50, False)])
+def test_no_algorithm_of_cudnn_means_a_full_memory_on_a_full_card_alone(monkeypatch, free, is_full):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, 100))
+    for words in (
+        "GET was unable to find an engine to execute this computation",
+        "Unable to find a valid cuDNN algorithm to run convolution",
+    ):
+        assert is_out_of_memory(RuntimeError(words)) is is_full
 
 
 def test_a_single_image_that_does_not_fit_is_a_sentence(prepared):

@@ -1,5 +1,6 @@
 """Two processes that train together: the result of one, and a state that either can leave and take up."""
 
+import json
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ from brainmri.models.build import build_model
 from brainmri.training import conduct, prepare, steps, together
 from brainmri.training.arithmetic import Arithmetic
 from brainmri.training.conduct import fingerprint
+from brainmri.training.interruption import Interrupted
 from brainmri.training.order import TrainingOrder
 from brainmri.training.ranks import Ranks
 from brainmri.training.recipe import recipe_from
@@ -115,28 +117,40 @@ def test_two_processes_agree_whatever_each_would_have_chosen(blob_files, tmp_pat
 
 
 def one_with_little_memory(order):
-    """Train as one of the processes; the second one's device holds four images at a time."""
+    """Train as one of two; the device of the second holds four images, from epoch 2 on two. Stop there."""
     real = steps.add_gradients
 
     def add_gradients(run, plan, inputs, targets):
-        if plan.ranks.rank == 1 and (run.micro_batch or len(inputs)) > 4:
+        room = 2 if run.epoch else 4
+        if plan.ranks.rank == 1 and (run.micro_batch or len(inputs)) > room:
             raise torch.OutOfMemoryError("CUDA out of memory.")
+        if plan.ranks.rank == 0 and run.phase == "train" and (run.epoch, run.step) == (1, 1):
+            os.kill(os.getppid(), signal.SIGTERM)
         return real(run, plan, inputs, targets)
 
     steps.add_gradients = add_gradients
     one_of_them(order)
 
 
-def test_where_one_device_is_full_all_begin_anew_in_smaller_parts(blob_files, tmp_path, monkeypatch, capfd):
-    recipe = recipe_from(RECIPE)
+def test_where_one_device_is_full_all_go_on_in_smaller_parts_and_so_after_a_stop(
+    blob_files, tmp_path, monkeypatch, capfd
+):
+    recipe = recipe_from({**RECIPE, "linear_probe": {"epochs": 1}})
     whole = order_of(blob_files, tmp_path / "whole", recipe)
     together.train_together(whole)
     parts = order_of(blob_files, tmp_path / "parts", recipe)
-    monkeypatch.setattr(together, "one_of_them", one_with_little_memory)
+    # As where the machine's own name does not resolve.
+    monkeypatch.setattr(socket, "getfqdn", lambda *_: "nowhere.invalid")
+    with monkeypatch.context() as little, pytest.raises(Interrupted):
+        little.setattr(together, "one_of_them", one_with_little_memory)
+        together.train_together(parts)
     together.train_together(parts)
     told = capfd.readouterr().err
-    assert "does not suffice for 8 images at a time on each of 2 devices: beginning anew with 4" in told
+    for before, after in ((8, 4), (4, 2)):
+        assert f"for {before} images at a time on each of 2 devices: going on with {after}" in told
+    assert told.count("resuming after epoch 1 of 3") == 2
     assert "Traceback" not in told
+    assert json.loads(parts.metadata.read_text())["micro_batch"] == 2
     first, second = (load_file(order.model) for order in (whole, parts))
     for key, weights in first.items():
         np.testing.assert_allclose(second[key], weights, rtol=1e-3, atol=1e-5, err_msg=key)

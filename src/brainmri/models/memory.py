@@ -10,6 +10,9 @@ import torch
 from brainmri.errors import BrainmriError
 
 Result = TypeVar("Result")
+OUT_OF_MEMORY = ("allocate memory", "out of memory", "alloc_failed")
+# cuDNN's words where no algorithm's workspace fits, and where it has no algorithm at all.
+NO_ALGORITHM = ("unable to find an engine", "unable to find a valid cudnn algorithm")
 
 
 class ShareTooLarge(BrainmriError):
@@ -22,7 +25,11 @@ def is_out_of_memory(error: Exception) -> bool:
     """Say whether an exception means that memory did not suffice, on a GPU or on a CPU."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return any(words in str(error).lower() for words in ("allocate memory", "out of memory", "alloc_failed"))
+    told = str(error).lower()
+    if any(words in told for words in NO_ALGORITHM):
+        free, total = torch.cuda.mem_get_info()
+        return free < total / 10
+    return any(words in told for words in OUT_OF_MEMORY)
 
 
 def release_memory(device: torch.device) -> None:

@@ -1,7 +1,7 @@
 """A moving average of the weights, which often classifies better than the last weights do."""
 
+from collections.abc import Iterable
 from copy import deepcopy
-from itertools import chain
 
 import torch
 
@@ -58,6 +58,6 @@ def beside(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[list[torch.T
     return [first for first, _ in pairs], [second for _, second in pairs]
 
 
-def tensors_of(model: Classifier) -> chain[torch.Tensor]:
-    """Return all that a network holds: weights, and the statistics of batch norm."""
-    return chain(model.parameters(), model.buffers())
+def tensors_of(model: Classifier) -> Iterable[torch.Tensor]:
+    """Return what training changes of a network: weights, and the statistics of batch norm."""
+    return model.trained_state().values()

@@ -119,11 +119,11 @@ def evaluation_batches(
     world: int = 1,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the batches of a part in order, not augmented; shapes and shares as in `training_batches`."""
-    # A multiple of the processes, so that the shares of all batches together interleave too.
+    # A multiple of the processes, so that the shares of all batches together interleave too; none is empty.
     batch_size += -batch_size % world
     shares = [
-        slice(start + rank, min(start + batch_size, len(part)), world)
-        for start in range(0, len(part), batch_size)
+        slice(start, min(start - rank + batch_size, len(part)), world)
+        for start in range(rank, len(part), batch_size)
     ]
     requests = [Request(part.rows[share], part.labels[share], Transforms()) for share in shares]
     for images, request in source.moved(requests):

@@ -143,7 +143,8 @@ class Checkpoint(Callback):
     def take_up(self, run: Run, document: dict) -> None:
         """Take up a state that `found` gave."""
         run.epoch, run.stop = document["epoch"], document["stop"]
-        run.micro_batch = document["micro_batch"]
+        # What the memory suffices for may since have been found to be less.
+        run.micro_batch = min(filter(None, (document["micro_batch"], run.micro_batch)), default=None)
         run.model.load_trained_state(document["model"])
         run.optimizer.load_state_dict(document["optimizer"])
         run.scaler.load_state_dict(document["scaler"])

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
 
@@ -71,7 +71,8 @@ def carry_out(
     order: TrainingOrder, place: torch.device, target: Path, interruption: Interruption, ranks: Ranks
 ) -> None:
     """Train, and write what came of it."""
-    recipe = order.recipe
+    # Not in the order's recipe, whose state the next start asks for.
+    recipe = replace(order.recipe, micro_batch=order.largest_part or order.recipe.micro_batch)
     data = load_data(order.manifest, order.images, recipe.image_size)
     network = make_network(data, recipe, order.seed, order.weights_dir)
     initial = weights_digest(recipe, order.weights_dir, network)
@@ -104,7 +105,7 @@ def carry_out(
             network,
             order.model,
             order.metadata,
-            recipe=recipe,
+            recipe=order.recipe,
             classes=data.classes,
             crop=asdict(order.crop),
             manifest_digest=file_digest(order.manifest),

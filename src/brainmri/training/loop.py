@@ -1,17 +1,18 @@
 """The training loop, to be read from top to bottom. All else is in the callbacks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 
 import numpy as np
 import torch
 
 from brainmri.errors import BrainmriError
+from brainmri.models.memory import is_out_of_memory
 from brainmri.training.callbacks import Callback, Run, tell
 from brainmri.training.plan import Plan
 from brainmri.training.scores import validate
-from brainmri.training.steps import take_step
+from brainmri.training.steps import make_room, take_step
 
 
 def fit(run: Run, plan: Plan, callbacks: Sequence[Callback]) -> None:
@@ -49,8 +50,20 @@ def train_epoch(run: Run, plan: Plan, callbacks: Sequence[Callback]) -> None:
     if run.step == 0:
         run.start_sums(plan.device)
     tell(callbacks, "on_epoch_begin", run)
-    for inputs, targets in plan.feed.training(run.epoch, run.step):
+    for inputs, targets in batches_left(run, plan):
         train_batch(run, plan, callbacks, inputs, targets)
+
+
+def batches_left(run: Run, plan: Plan) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield the batches from step `run.step` on; where the memory does not suffice to make one, make room."""
+    while True:
+        try:
+            yield from plan.feed.training(run.epoch, run.step)
+            return
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        make_room(run, plan, -(-plan.feed.sizes[run.step] // plan.ranks.world))
 
 
 def train_batch(

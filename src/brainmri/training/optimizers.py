@@ -12,7 +12,8 @@ def parameter_groups(model: Classifier, settings: OptimizerSettings) -> list[dic
     """Return the trainable parameters in groups of one learning rate and one weight decay each.
 
     Vectors (biases, and the weights of normalisation layers) do not decay: pulling them to zero
-    regularises nothing (Goyal 2017; He 2019).
+    regularises nothing (Goyal 2017; He 2019). Nor does what timm names (`no_weight_decay`): embeddings of
+    positions and the like.
 
     Returns
     -------
@@ -21,14 +22,17 @@ def parameter_groups(model: Classifier, settings: OptimizerSettings) -> list[dic
         `head_no_decay`), `params`, `lr`, `weight_decay`.
     """
     body_rate = settings.body_learning_rate or settings.learning_rate
+    spared = getattr(model.body, "no_weight_decay", set)()
+    undecayed = {id(parameter) for name, parameter in model.body.named_parameters() if name in spared}
     groups = []
     for name, parameters, rate in (
         *body_layers(model.body, body_rate, settings.layer_decay),
         ("head", list(model.head.parameters()), settings.learning_rate),
     ):
         trainable = [parameter for parameter in parameters if parameter.requires_grad]
-        matrices = [parameter for parameter in trainable if parameter.ndim > 1]
-        vectors = [parameter for parameter in trainable if parameter.ndim <= 1]
+        vectors = [parameter for parameter in trainable if parameter.ndim <= 1 or id(parameter) in undecayed]
+        taken = {id(parameter) for parameter in vectors}
+        matrices = [parameter for parameter in trainable if id(parameter) not in taken]
         groups.append({"name": name, "params": matrices, "lr": rate, "weight_decay": settings.weight_decay})
         groups.append({"name": f"{name}_no_decay", "params": vectors, "lr": rate, "weight_decay": 0.0})
     return [group for group in groups if group["params"]]

@@ -15,6 +15,8 @@ class TrainingOrder:
     ----------
     events
         Folder for TensorBoard's events; None: none are written.
+    largest_part
+        Images that the memory of each device was found to suffice for; None: nothing is known.
     """
 
     manifest: Path
@@ -32,3 +34,4 @@ class TrainingOrder:
     devices: int
     threads: int
     events: Path | None
+    largest_part: int | None = None

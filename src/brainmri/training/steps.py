@@ -32,10 +32,8 @@ def take_step(run: Run, plan: Plan, inputs: Tensor, targets: Tensor) -> None:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            run.micro_batch = halved(run.micro_batch or len(inputs), plan)
         # Outside of the handler, whose traceback holds on to the tensors of the failed pass.
-        run.optimizer.zero_grad(set_to_none=True)
-        release_memory(plan.device)
+        make_room(run, plan, len(inputs))
     if plan.recipe.gradient_clip is not None:
         run.scaler.unscale_(run.optimizer)
         trained = [weights for group in run.optimizer.param_groups for weights in group["params"]]
@@ -100,6 +98,19 @@ def part_count(images: int, world: int, micro_batch: int | None) -> int:
     """
     largest, smallest = -(-images // world), images // world
     return max(1, min(-(-largest // (micro_batch or largest)), smallest))
+
+
+def make_room(run: Run, plan: Plan, images: int) -> None:
+    """Give back what a failed step of so many images held, and halve what goes through the network at a time.
+
+    Raises
+    ------
+    BrainmriError
+        As `halved` does.
+    """
+    run.micro_batch = halved(run.micro_batch or images, plan)
+    run.optimizer.zero_grad(set_to_none=True)
+    release_memory(plan.device)
 
 
 def halved(micro_batch: int, plan: Plan) -> int:

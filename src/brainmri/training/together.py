@@ -28,7 +28,8 @@ SHUTDOWN_SECONDS = 600
 def train_together(order: TrainingOrder) -> None:
     """Train with `order.devices` processes, one a GPU (nccl), or all on the CPU (gloo).
 
-    Where the memory of one does not suffice, all begin anew with batches in smaller parts.
+    Where the memory of one does not suffice, all are started again, with batches in smaller parts, and go on
+    from the state that is kept.
 
     Raises
     ------
@@ -60,14 +61,14 @@ def train_together(order: TrainingOrder) -> None:
 def in_smaller_parts(order: TrainingOrder) -> TrainingOrder:
     """Return the same order with half as many images at a time on each device, and say so."""
     recipe = order.recipe
-    before = recipe.micro_batch or -(-recipe.batch_size // order.devices)
+    before = order.largest_part or recipe.micro_batch or -(-recipe.batch_size // order.devices)
     after = -(-before // 2)
     print(
         f"the memory does not suffice for {before} images at a time on each of {order.devices} devices: "
-        f"beginning anew with {after}, their gradients added up to batches of {recipe.batch_size}",
+        f"going on with {after}, their gradients added up to batches of {recipe.batch_size}",
         file=sys.stderr,
     )
-    return replace(order, recipe=replace(recipe, micro_batch=after))
+    return replace(order, largest_part=after)
 
 
 def launched(order: TrainingOrder) -> None:
@@ -87,6 +88,8 @@ def launched(order: TrainingOrder) -> None:
         run_id=uuid.uuid4().hex,
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
+        # Else by the machine's own name, which need not resolve: the processes would wait in vain.
+        local_addr="localhost",
         max_restarts=0,
         start_method="spawn",
         # Whoever sent SIGTERM decides when to kill; the processes first end the step at hand.
