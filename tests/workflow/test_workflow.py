@@ -149,6 +149,37 @@ def test_snakemakes_own_report_holds_the_figures(finished, tmp_path):
         assert told["data_uri"].startswith("data:image/"), figure
 
 
+def test_a_missing_file_is_made_anew_whatever_was_made_from_it(finished):
+    for name, planned in (
+        ("data/phantom/whole_256.npy", "shrink"),
+        ("results/small/leakage.parquet", "compare"),
+    ):
+        path = finished.folder / name
+        aside = path.rename(path.with_name("aside"))
+        done = finished.run("--dry-run")
+        aside.rename(path)
+        assert re.search(rf"^{planned} +1$", done.stdout + done.stderr, re.MULTILINE), name
+
+
+def test_what_failed_is_not_up_to_date_when_the_same_command_is_given_again(workflow):
+    study, inventory = workflow(SMALL_STUDY), "data/phantom/inventory.parquet"
+    assert study.run("--", inventory).returncode == 0
+    config = deepcopy(SMALL_STUDY)
+    config["datasets"]["phantom"]["source"] = {"directory": "absent"}
+    study.configure(config)
+    for _ in range(2):
+        done = study.run("--", inventory)
+        assert done.returncode == 1 and "absent is no folder" in done.stdout + done.stderr
+        assert (study.folder / inventory).exists() and not (study.folder / "data/phantom/fetch.json").exists()
+    # Nor what follows from it, as long as that was not made anew from what it makes now.
+    study.configure(SMALL_STUDY)
+    assert study.run("--", "data/phantom/fetch.json").returncode == 0
+    done = study.run("--", inventory)
+    assert done.returncode == 0 and "Nothing to be done" not in done.stdout + done.stderr
+    done = study.run("--", inventory)
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
 def test_one_changed_model_runs_alone(finished):
     before = {name: file_digest(path) for name, path in finished.results("phantom/*/*/seed0/*.*").items()}
     times = {
