@@ -52,6 +52,7 @@ from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
 from brainmri.jobs import AUDIT_SIZE, document_of, jobs_of, remember
 from brainmri.reporting.cards import CHECKLISTS, card_names
+from brainmri.sources.directory import digest_of_source
 from brainmri.study import Study
 from workflow.demands import Demands
 from workflow.missing import notice_missing_inputs

@@ -1,8 +1,8 @@
 """What is made from a file that is gone is made anew, whatever file was asked for.
 
-Plain Python for the Snakefile. Snakemake deletes what a job that fails or is killed had made before, and a file that
-is missing between two that exist is no reason for it: what follows from the deleted, made under another configuration,
-would be up to date when the same command is given again.
+Plain Python for the Snakefile. Of a job that fails or is killed, Snakemake deletes what it had made before,
+and a file that is missing between two that exist is no reason for it: what follows from the deleted, made
+under another configuration, would be up to date when the same command is given again.
 """
 
 import os

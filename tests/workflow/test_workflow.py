@@ -259,6 +259,22 @@ def test_a_kaggle_set_without_network_says_what_to_put_where(workflow, monkeypat
     assert "Traceback" not in told
 
 
+def test_a_new_image_in_the_folder_of_a_source_is_noticed_and_a_touched_one_is_not(workflow, tmp_path):
+    image = tmp_path / "mri" / "glioma" / "a.png"
+    image.parent.mkdir(parents=True)
+    image.write_bytes(b"no image")
+    study = workflow(SMALL_STUDY | {"datasets": {"mine": {"source": {"directory": str(tmp_path / "mri")}}}})
+    target = "data/mine/checksums.parquet"
+    for change in (lambda: None, lambda: shutil.copy(image, image.with_name("b.png"))):
+        change()
+        done = study.run("--", target)
+        assert done.returncode == 0 and "Nothing to be done" not in done.stdout + done.stderr
+    assert len(pq.read_table(study.folder / target)) == 2
+    image.touch()
+    done = study.run("--", target)
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
 def test_a_file_that_differs_from_the_lock_stops_the_run(workflow):
     study = workflow(SMALL_STUDY)
     lock = study.folder / "config" / "checksums" / "phantom.sha256"
