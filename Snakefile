@@ -61,7 +61,7 @@ from workflow.takeover import take_over
 min_version("9.27")
 
 # A configuration given with --configfile replaces the default study; --config alone changes keys of it.
-if "study" not in config:
+if not workflow.configfiles:
 
     configfile: "config/config.yaml"
 

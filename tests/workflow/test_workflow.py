@@ -234,6 +234,12 @@ def test_a_bad_configuration_is_a_sentence_before_any_job(workflow, change, sent
     assert not (study.folder / "data").exists()
 
 
+def test_a_configuration_without_a_name_is_not_taken_for_changes_of_the_default(workflow):
+    done = workflow({key: value for key, value in SMALL_STUDY.items() if key != "study"}).run("--dry-run")
+    assert done.returncode == 1
+    assert "the key 'study' is missing" in done.stdout + done.stderr
+
+
 def test_a_configuration_that_names_python_code_is_not_obeyed(workflow):
     study = workflow(SMALL_STUDY)
     sprung = study.folder / "sprung"
@@ -269,6 +275,8 @@ def test_a_new_image_in_the_folder_of_a_source_is_noticed_and_a_touched_one_is_n
         change()
         done = study.run("--", target)
         assert done.returncode == 0 and "Nothing to be done" not in done.stdout + done.stderr
+        # Lists of files would hide what matters.
+        assert "Reason: " not in done.stdout + done.stderr
     assert len(pq.read_table(study.folder / target)) == 2
     image.touch()
     done = study.run("--", target)
