@@ -1,6 +1,6 @@
 # make run    everything, on the embedded phantom data set: two models, two protocols, one report
 # make test   the whole test suite
-# make install   .venv alone, which both make first, from nothing but Python >= 3.11 and pip
+# make install   .venv alone, which both make first, from nothing but Python 3.11 to 3.13 and pip
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 VENV := .venv
@@ -14,8 +14,10 @@ help:
 	@sed -n 's/^# //p' Makefile
 
 $(INSTALLED): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "brainmri needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test "$$(uname -sm)" = "Linux x86_64" || \
+		{ echo "requirements.lock is for Linux on x86-64: elsewhere see docs/containers.md (conda)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "brainmri needs Python 3.11 to 3.13; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Installing the pinned packages into $(VENV) (once; a few minutes) ..."
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --require-hashes --no-deps -r requirements.lock

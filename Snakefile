@@ -52,14 +52,16 @@ from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
 from brainmri.jobs import AUDIT_SIZE, document_of, jobs_of, remember
 from brainmri.reporting.cards import CHECKLISTS, card_names
+from brainmri.sources.directory import digest_of_source
 from brainmri.study import Study
 from workflow.demands import Demands
+from workflow.missing import notice_missing_inputs
 from workflow.takeover import take_over
 
 min_version("9.27")
 
 # A configuration given with --configfile replaces the default study; --config alone changes keys of it.
-if "study" not in config:
+if not workflow.configfiles:
 
     configfile: "config/config.yaml"
 
@@ -94,6 +96,9 @@ shell.prefix(
     ' BRAINMRI_WORKFLOW_PID="$PPID"; '
 )
 
+
+if workflow.is_main_process:
+    notice_missing_inputs()
 
 # What a killed run left in this folder must not stand in the way of the same command.
 if workflow.is_main_process and not workflow.dryrun:
@@ -140,9 +145,10 @@ localrules:
     split,
 
 
+# All, for what is missing is made anew, with what follows from it.
 rule all:
     default_target: True
     input:
-        study.folder / "report" / "index.html",
-        # For `dvc plots` alone; the page draws its own.
-        [run.folder / "plots" / name for run in study.runs() for name in ("history.csv", "confusion.csv")],
+        [job.outputs for job in jobs_of(study)],
+    message:
+        "All of the study {study.name}: results/{study.name}/report/index.html"

@@ -126,6 +126,11 @@ class Study:
             return present(Path(self.archives_dir, f"{source['kaggle']}.zip"))
         return present(source.get("archive"))
 
+    def source_directory(self, dataset: str) -> Path | None:
+        """Return the folder that a data set is copied from, whether it lies on this machine or not."""
+        directory = self.datasets[dataset]["source"].get("directory")
+        return Path(directory) if directory else None
+
     def local_weights(self, model: str) -> Path | None:
         """Return the pretrained weights that a model starts from, where they lie on this machine."""
         recipe = self.models[model]

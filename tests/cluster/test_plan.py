@@ -55,7 +55,7 @@ def test_fifteen_trainings_wait_four_times_in_a_queue(tmp_path):
     # One after the other: prepare, a training, what judges it, conclude. The others are beside the trainings.
     assert groups == {"prepare": 1, "judge": 15, "describe": 1, "probe": 1, "conclude": 1}
     alone = re.findall(r"^Job \d+: (\w+)", told, re.M)
-    assert Counter(alone) == {"Train": 15, "Bring": 1, "Split": 1}
+    assert Counter(alone) == {"Train": 15, "Bring": 1, "Split": 1, "All": 1}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,8 @@ def before_trainings(tmp_path_factory):
     study["datasets"] = dict.fromkeys(("one", "two", "three"), study["datasets"]["phantom"])
     study["models"] = {"narrow": study["models"]["narrow"]}
     study |= {"explain": {"images": 2}, "resources": {"threads": 8, "train_minutes": 2000}}
-    status, told = snakemake(folder, "--dry-run", "--cores", "1", "--", *JUDGED, study=study)
+    dry = ("--dry-run", "--quiet", "host", "--cores", "1", "--")
+    status, told = snakemake(folder, *dry, *JUDGED, study=study)
     assert status == 0, told
     missing = ", ".join(re.findall(r"Reason: Missing output files: ([^;\n]*)", told)).split(", ")
     make(folder, *(name for name in missing if not name.startswith(RUN)))

@@ -56,3 +56,29 @@ def test_tensors_take_the_memory_of_those_before():
 
 def test_what_was_kept_is_returned_when_asked_for():
     assert told(RETURNED) > 200
+
+
+def test_a_card_that_torch_cannot_use_is_told_once_and_a_hidden_one_is_not(monkeypatch, capsys):
+    import pynvml
+    import torch
+
+    from brainmri.models import device
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75", "sm_120", "compute_120"])
+    monkeypatch.setattr(torch.version, "cuda", "13.2")
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: 1)
+    monkeypatch.setattr(pynvml, "nvmlSystemGetDriverVersion", lambda: "535.104")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    device.tell_of_unused_cards.cache_clear()
+    for _ in range(2):
+        assert device.resolve_device("auto").type == "cpu"
+    told = capsys.readouterr().err
+    assert told.count("warning") == 1
+    assert "driver 535.104" in told and "CUDA 13.2 and compute capability 7.5 or more" in told
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    device.tell_of_unused_cards.cache_clear()
+    device.resolve_device("auto")
+    assert capsys.readouterr().err == ""
+    device.tell_of_unused_cards.cache_clear()

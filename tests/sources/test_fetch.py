@@ -12,6 +12,7 @@ import pytest
 
 import brainmri
 from brainmri.errors import BrainmriError
+from brainmri.sources.directory import digest_of_source
 from brainmri.sources.fetch import fetch
 from brainmri.sources.settings import SourceSettings
 
@@ -62,6 +63,7 @@ def test_kaggle_archive_at_hand_is_unpacked_and_recorded(tmp_path, archive):
         "files": 2,
         "bytes": 11,
         "files_sha256": record["files_sha256"],
+        "listing_sha256": None,
         "skipped": [],
         "brainmri_version": brainmri.__version__,
     }
@@ -232,6 +234,32 @@ def test_folder_is_copied_and_links_out_of_it_are_told(tmp_path):
     assert not copy.is_symlink()
     copy.write_bytes(b"changed")
     assert (folder / "glioma" / "a.jpg").read_bytes() == b"1"
+
+
+def test_a_folder_has_another_digest_once_a_file_is_new_or_changed_and_not_once_it_is_touched(tmp_path):
+    folder, record = tmp_path / "mine", tmp_path / "data/set/fetch.json"
+    first = folder / "glioma" / "a.jpg"
+    first.parent.mkdir(parents=True)
+    first.write_bytes(b"1")
+    first.with_name("out.jpg").symlink_to(record)
+    digest = fetched(tmp_path, SourceSettings(directory=folder))[1]["files_sha256"]
+
+    def found() -> str:
+        return digest_of_source("set", folder, record)
+
+    assert found() == digest
+    os.utime(first, (0, 0))
+    assert found() == digest
+    first.write_bytes(b"2")
+    assert found() != digest
+    first.write_bytes(b"1")
+    first.with_name("b.jpg").write_bytes(b"")
+    assert found() != digest
+    folder.rename(tmp_path / "elsewhere")
+    assert found() == digest
+    record.unlink()
+    with pytest.raises(BrainmriError, match="mine is no folder"):
+        found()
 
 
 @pytest.mark.parametrize("directory", [".", "data", "data/set/raw", "data/set/raw/below"])

@@ -11,9 +11,12 @@ import yaml
 from phantom_study import ROOT
 
 from brainmri.jobs import jobs_of
+from brainmri.sources.fetch import fetch
+from brainmri.sources.settings import SourceSettings
 from brainmri.status import configured
 
 sys.path.insert(0, str(ROOT / "workflow/versioning"))
+from plan import other_starts
 from stages import stages_text
 
 POOLED = {
@@ -155,9 +158,23 @@ def test_the_file_is_the_same_on_every_machine(tmp_path, monkeypatch):
     assert stages_text(Path("config.yaml")) == without
 
 
-def test_only_a_study_with_archives_or_weights_looks_at_the_machine_each_time(planned):
+def test_a_new_file_in_the_folder_of_a_source_is_told_to_dvc(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(POOLED, sort_keys=False))
+    study = configured(Path("config.yaml"))
+    assert other_starts(study) == []
+    Path("two").mkdir()
+    Path("two/a.png").touch()
+    folder = study.data_folder("two")
+    fetch("two", SourceSettings(directory=Path("two")), folder / "raw", folder / "fetch.json")
+    assert other_starts(study) == []
+    Path("two/b.png").touch()
+    assert [start.stage for start in other_starts(study)] == ["data-two"]
+
+
+def test_only_a_study_with_archives_folders_or_weights_looks_at_the_machine_each_time(planned):
     stages, _, study = planned
     sources = {key for dataset in study.datasets.values() for key in dataset["source"]}
     pretrained = any(recipe["pretrained"] for recipe in study.models.values())
-    looks = bool(pretrained or sources & {"kaggle", "archive"})
+    looks = bool(pretrained or sources & {"kaggle", "archive", "directory"})
     assert stages["plan"].get("always_changed", False) is looks

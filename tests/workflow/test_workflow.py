@@ -149,6 +149,37 @@ def test_snakemakes_own_report_holds_the_figures(finished, tmp_path):
         assert told["data_uri"].startswith("data:image/"), figure
 
 
+def test_a_missing_file_is_made_anew_whatever_was_made_from_it(finished):
+    for name, planned in (
+        ("data/phantom/whole_256.npy", "shrink"),
+        ("results/small/leakage.parquet", "compare"),
+    ):
+        path = finished.folder / name
+        aside = path.rename(path.with_name("aside"))
+        done = finished.run("--dry-run")
+        aside.rename(path)
+        assert re.search(rf"^{planned} +1$", done.stdout + done.stderr, re.MULTILINE), name
+
+
+def test_what_failed_is_not_up_to_date_when_the_same_command_is_given_again(workflow):
+    study, inventory = workflow(SMALL_STUDY), "data/phantom/inventory.parquet"
+    assert study.run("--", inventory).returncode == 0
+    config = deepcopy(SMALL_STUDY)
+    config["datasets"]["phantom"]["source"] = {"directory": "absent"}
+    study.configure(config)
+    for _ in range(2):
+        done = study.run("--", inventory)
+        assert done.returncode == 1 and "absent is no folder" in done.stdout + done.stderr
+        assert (study.folder / inventory).exists() and not (study.folder / "data/phantom/fetch.json").exists()
+    # Nor what follows from it, as long as that was not made anew from what it makes now.
+    study.configure(SMALL_STUDY)
+    assert study.run("--", "data/phantom/fetch.json").returncode == 0
+    done = study.run("--", inventory)
+    assert done.returncode == 0 and "Nothing to be done" not in done.stdout + done.stderr
+    done = study.run("--", inventory)
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
 def test_one_changed_model_runs_alone(finished):
     before = {name: file_digest(path) for name, path in finished.results("phantom/*/*/seed0/*.*").items()}
     times = {
@@ -203,6 +234,12 @@ def test_a_bad_configuration_is_a_sentence_before_any_job(workflow, change, sent
     assert not (study.folder / "data").exists()
 
 
+def test_a_configuration_without_a_name_is_not_taken_for_changes_of_the_default(workflow):
+    done = workflow({key: value for key, value in SMALL_STUDY.items() if key != "study"}).run("--dry-run")
+    assert done.returncode == 1
+    assert "the key 'study' is missing" in done.stdout + done.stderr
+
+
 def test_a_configuration_that_names_python_code_is_not_obeyed(workflow):
     study = workflow(SMALL_STUDY)
     sprung = study.folder / "sprung"
@@ -226,6 +263,24 @@ def test_a_kaggle_set_without_network_says_what_to_put_where(workflow, monkeypat
     assert done.returncode == 1
     assert "data/archives/sartajbhuvaji/brain-tumor-classification-mri.zip" in told
     assert "Traceback" not in told
+
+
+def test_a_new_image_in_the_folder_of_a_source_is_noticed_and_a_touched_one_is_not(workflow, tmp_path):
+    image = tmp_path / "mri" / "glioma" / "a.png"
+    image.parent.mkdir(parents=True)
+    image.write_bytes(b"no image")
+    study = workflow(SMALL_STUDY | {"datasets": {"mine": {"source": {"directory": str(tmp_path / "mri")}}}})
+    target = "data/mine/checksums.parquet"
+    for change in (lambda: None, lambda: shutil.copy(image, image.with_name("b.png"))):
+        change()
+        done = study.run("--", target)
+        assert done.returncode == 0 and "Nothing to be done" not in done.stdout + done.stderr
+        # Lists of files would hide what matters.
+        assert "Reason: " not in done.stdout + done.stderr
+    assert len(pq.read_table(study.folder / target)) == 2
+    image.touch()
+    done = study.run("--", target)
+    assert "Nothing to be done" in done.stdout + done.stderr
 
 
 def test_a_file_that_differs_from_the_lock_stops_the_run(workflow):

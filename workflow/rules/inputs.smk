@@ -11,6 +11,17 @@ def archive_of_dataset(wildcards):
     return study.local_archive(wildcards.dataset) or []
 
 
+def files_of_folder(wildcards):
+    """The digest of the files in the folder that a source copies, so that what changes there is noticed."""
+    directory = study.source_directory(wildcards.dataset)
+    try:
+        record = study.data_folder(wildcards.dataset) / "fetch.json"
+        return directory and digest_of_source(wildcards.dataset, directory, record)
+    except BrainmriError as error:
+        # The rule itself tells what is wrong, in its log.
+        return str(error)
+
+
 def images_of_model(wildcards):
     """The packed array in the size that the model wants."""
     size = config["models"][wildcards.model]["image_size"]

@@ -19,6 +19,7 @@ rule fetch:
         raw="data/{dataset}/raw",
         source=lambda wildcards: json.dumps(config["datasets"][wildcards.dataset]["source"]),
         archives_dir=config["archives_dir"],
+        files=files_of_folder,
     message:
         "Bring in the files of {wildcards.dataset}"
     shell:

@@ -2,9 +2,9 @@
 
     python workflow/versioning/plan.py
 
-The commands hold the whole configuration, each default too, and what the rules make of it. An archive or
-weights that lie on one machine alone cannot stand in dvc.yaml, which is the same everywhere: their digest
-stands here, once they are others than those that the stage was made from.
+The commands hold the whole configuration, each default too, and what the rules make of it. An archive, a
+folder or weights that lie on one machine alone cannot stand in dvc.yaml, which is the same everywhere: their
+digest stands here, once they are others than those that the stage was made from.
 """
 
 import json
@@ -24,6 +24,7 @@ from brainmri.artefacts import write_text
 from brainmri.digests import digest_of, file_digest
 from brainmri.errors import BrainmriError
 from brainmri.jobs import jobs_of
+from brainmri.sources.directory import digest_of_source
 from brainmri.status import configured
 from brainmri.study import Run, Study
 
@@ -31,7 +32,7 @@ SHELL_COMMAND, LOG = "Shell command: ", " &> "
 
 
 class Start(NamedTuple):
-    """A file of this machine that a stage starts from, and where it stands of which one it was made."""
+    """A file or folder that a stage starts from, and where it stands of which one it was made."""
 
     stage: str
     file: Path | None
@@ -54,7 +55,7 @@ def write_plan() -> None:
             dep for stage in repo.index.stages for dep in stage.deps if dep.def_path == path.as_posix()
         ]
     commands = commands_of_stages(study, [entry.stage for entry in entries])
-    others = {start.stage: digest(start.file) for start in other_starts(study)}
+    others = {start.stage: digest(start) for start in other_starts(study)}
     plan = {}
     for entry in entries:
         name, key = entry.stage.addressing, entry.params[0]
@@ -106,27 +107,31 @@ def asked(*command: str) -> subprocess.CompletedProcess:
 
 
 def other_starts(study: Study) -> list[Start]:
-    """Return the archives and weights that lie here and are not those that their stages were made from."""
+    """Return the archives, folders and weights here that are not those their stages were made from."""
     starts = []
     for name in study.fetched():
         record = study.data_folder(name) / "fetch.json"
         starts.append(Start(f"data-{name}", study.local_archive(name), record, "archive_sha256"))
+        starts.append(Start(f"data-{name}", study.source_directory(name), record, "files_sha256"))
     # Probes keep no digest of theirs: it is that of the training beside them.
     probed = [Run(*place, study.probed_model(), study.seeds[0], study.folder) for place in study.probed()]
     trained = [(f"model@{'.'.join(run.place.parts[:3])}.{run.seed}", run) for run in study.runs()]
     for stage, run in [*trained, *((f"probes@{run.dataset}.{run.split}", run) for run in probed)]:
         weights = study.local_weights(run.model)
         starts.append(Start(stage, weights, run.folder / "model.json", "initial_weights_sha256"))
-    return [
-        start for start in starts if start.file and digest(start.file) != recorded(start.record, start.key)
-    ]
+    here = [start for start in starts if start.file and start.file.exists()]
+    return [start for start in here if digest(start) != recorded(start.record, start.key)]
+
+
+def digest(start: Start) -> str:
+    """Return the SHA-256 of a file, or that of all files in a folder."""
+    if start.key == "files_sha256":
+        return digest_of_source(start.stage, start.file, start.record)
+    return digest_of_file(start.file)
 
 
 # The weights of a model are those of all its trainings.
-@cache
-def digest(file: Path) -> str:
-    """Return the SHA-256 of a file."""
-    return file_digest(file)
+digest_of_file = cache(file_digest)
 
 
 def recorded(document: Path, key: str) -> str | None:

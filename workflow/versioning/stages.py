@@ -68,9 +68,10 @@ def stages_text(config: Path = CONFIG) -> str:
 
 
 def has_files_outside(study: Study) -> bool:
-    """Return whether a study starts from archives or weights, which lie on some machines only."""
+    """Return whether a study starts from archives, folders or weights, which lie on some machines only."""
     sources = [dataset["source"] for dataset in study.datasets.values()]
-    return any("kaggle" in source or "archive" in source for source in sources) or any(
+    outside = {"kaggle", "archive", "directory"}
+    return any(outside & set(source) for source in sources) or any(
         recipe["pretrained"] for recipe in study.models.values()
     )
 

@@ -1,6 +1,9 @@
 """Where the arithmetic runs: the device, the number of threads, and the memory that is kept."""
 
 import ctypes
+import os
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -32,6 +35,8 @@ def resolve_device(device: str, threads: int = 0) -> torch.device:
         torch.set_num_threads(threads)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+        if device == "cpu":
+            tell_of_unused_cards()
     name, _, index = device.partition(":")
     if name not in ("cpu", "cuda") or (index and not index.isdigit()):
         raise BrainmriError(f"device is '{device}'; allowed: auto, cpu, cuda, cuda:N.")
@@ -42,6 +47,31 @@ def resolve_device(device: str, threads: int = 0) -> torch.device:
     if name == "cpu":
         keep_freed_memory()
     return torch.device(device)
+
+
+@cache
+def tell_of_unused_cards() -> None:
+    """Say on stderr, once, that the driver knows GPUs and torch cannot use them, unless they are hidden."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1", "NoDevFiles"):
+        return
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        count, driver = pynvml.nvmlDeviceGetCount(), pynvml.nvmlSystemGetDriverVersion()
+    except Exception:  # no NVML, no driver: then there is no card to speak of
+        return
+    if count:
+        built = "the CPU alone"
+        if torch.version.cuda:
+            # As in sm_75, compute_120 or sm_90a.
+            known = [int(re.sub(r"\D", "", name)) / 10 for name in torch.cuda.get_arch_list()]
+            built = f"CUDA {torch.version.cuda} and compute capability {min(known, default='?')} or more"
+        print(
+            f"device: warning: the CPU is used, since torch cannot use the {count} GPU(s) of the driver "
+            f"{driver}: this torch is built for {built}; docs/clusters.md, GPUs, tells what to do.",
+            file=sys.stderr,
+        )
 
 
 @cache

@@ -15,6 +15,7 @@ from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError, nearest, unreadable, unwritable
 from brainmri.processes import host, is_running
 from brainmri.progress import progress
+from brainmri.sources.directory import files_taken, listing_digest
 from brainmri.sources.extraction import extract
 from brainmri.sources.files import list_files
 from brainmri.sources.files_digest import digest_of_folder
@@ -33,6 +34,8 @@ class Provenance:
         The Kaggle handle, the path of the archive or folder, or the phantom's options.
     archive
         Name, SHA-256 and bytes of the archive; empty where there is none.
+    listing
+        Digest of paths, sizes and times of a folder's files; None where there is none.
     skipped
         Files of a folder that were not copied: ``path`` and ``reason`` of each.
     version
@@ -45,6 +48,7 @@ class Provenance:
 
     source: str | dict
     archive: dict = field(default_factory=dict)
+    listing: str | None = None
     skipped: list[dict] = field(default_factory=list)
     version: int | None = None
     licence: str | None = None
@@ -119,6 +123,7 @@ def fetch(
         "files": len(paths),
         "bytes": total,
         "files_sha256": digest,
+        "listing_sha256": provenance.listing,
         "skipped": provenance.skipped,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "brainmri_version": __version__,
@@ -193,43 +198,26 @@ def unpack(archive: Path, files: Path) -> Provenance:
 
 
 def copy_folder(directory: Path, raw: Path, files: Path) -> Provenance:
-    """Copy the files of a folder; links that lead out of it, and what is no file, are told and left.
+    """Copy the files of a folder; what is left is told.
 
     The copy is a real one: hard links would let a later change of the original change `raw` as well.
     """
-    if not directory.is_dir():
-        raise BrainmriError(f"{directory} is no folder: source.directory must be the path of one.")
+    paths, left = files_taken(directory)
     whole, target = directory.resolve(), raw.resolve()
     if whole == target or whole in target.parents or target in whole.parents:
         raise BrainmriError(f"source.directory {directory} and {raw} lie in one another: keep them apart.")
-    skipped = [
-        {"path": link.relative_to(directory).as_posix(), "reason": "a link to a folder"}
-        for link in folder_links(directory)
-    ]
-    for path in progress(list_files(directory), description="copy", unit="file"):
-        original = directory / path
-        if original.is_symlink() and whole not in original.resolve().parents:
-            skipped.append({"path": path, "reason": "a link that leads out of the folder"})
-        elif not original.is_file():
-            skipped.append({"path": path, "reason": "a broken link, or no regular file"})
-        else:
+    try:
+        # Before the first is copied: one that changes while others are copied is noticed by the next run.
+        listing = listing_digest(directory, paths)
+        for path in progress(paths, description="copy", unit="file"):
             copy = files / path
             copy.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                shutil.copyfile(original, copy)
-            except OSError as error:
-                raise BrainmriError(f"{original} cannot be copied ({error.strerror}).") from None
+            shutil.copyfile(directory / path, copy)
+    except OSError as error:
+        raise BrainmriError(f"{error.filename} cannot be copied ({error.strerror}).") from None
     # What is closed to others there stays closed here.
     files.chmod(files.stat().st_mode & directory.stat().st_mode & 0o777 | 0o700)
-    return Provenance(source=str(directory), skipped=sorted(skipped, key=lambda one: one["path"]))
-
-
-def folder_links(directory: Path) -> list[Path]:
-    """Return the links to folders below a folder."""
-    links = []
-    for parent, folders, _ in os.walk(directory):
-        links += [Path(parent, name) for name in folders if Path(parent, name).is_symlink()]
-    return links
+    return Provenance(source=str(directory), listing=listing, skipped=left)
 
 
 @contextmanager
