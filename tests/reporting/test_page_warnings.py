@@ -13,7 +13,7 @@ DATASET |= {"test_patients": None}
 
 def split_of(**leakage) -> dict:
     split = {"dataset": "set", "name": "mine", "protocol": "random", "leakage": LEAK_FREE | leakage}
-    return split | {"classes_without_test": []}
+    return split | {"classes_without_test": [], "absent_classes": [], "excluded": []}
 
 
 def run_of(accuracy: float | None, groups: int = 40) -> dict:
@@ -52,6 +52,15 @@ def test_a_class_that_is_left_without_a_test_image_is_told():
     found = warnings_of([DATASET], [split_of() | {"classes_without_test": ["no_tumor"]}], [run_of(0.91)])
     assert [line["level"] for line in found] == ["warning"]
     assert "No image of no tumor is left to test on" in found[0]["text"]
+
+
+@pytest.mark.parametrize(("unlabelled", "level"), [(60, "warning"), (0, "note")])
+def test_a_class_that_the_data_set_lacks_is_told_with_the_images_that_nobody_mapped(unlabelled, level):
+    excluded = [{"reason": "no label", "count": unlabelled}]
+    split = split_of() | {"absent_classes": ["no_tumor"], "excluded": excluded}
+    (line,) = warnings_of([DATASET], [split], [run_of(0.91)])
+    assert line["level"] == level and "No image of no tumor: no model" in line["text"]
+    assert ("60 images have no label" in line["text"]) == bool(unlabelled)
 
 
 def test_patients_on_both_sides_of_the_sources_parts_are_a_warning():

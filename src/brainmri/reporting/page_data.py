@@ -129,6 +129,7 @@ def split_context(study: Study, dataset: str, split: str, artefacts: Artefacts) 
         "no_leak": no_leak_words(manifest.loc[manifest["split"] != "excluded", "patient_id"]),
         "deviation": percent(summary["largest_deviation"], digits=2),
         "classes_without_test": summary["classes_without_test"],
+        "absent_classes": summary["absent_classes"],
         "figure": artefacts.figure(figure, f"Images of each class in each part of {dataset}, split {split}"),
         "links": [artefacts.link(path), artefacts.link(path.with_name("split.json"))],
     }

@@ -10,6 +10,7 @@ from brainmri.reporting.page_claims import MISSED
 from brainmri.reporting.page_patients import leak_words
 from brainmri.reporting.page_shortcuts import title
 from brainmri.reporting.words import first_few, place
+from brainmri.splits.reasons import NO_LABEL
 
 ALARM_FROM = 0.99
 FEW_GROUPS, FEW_GROUPS_OF_CLASS = 30, 20
@@ -94,6 +95,14 @@ def split_warnings(split: dict, runs: list[dict]) -> list[dict]:
             "note",
             f"{leakage['val_in_train']} of {val} have their patient or copy in training: "
             "validation flatters, and early stopping comes late.",
+        )
+    if split["absent_classes"]:
+        unlabelled = sum(row["count"] for row in split["excluded"] if row["reason"] == NO_LABEL)
+        hint = f"; {unlabelled} images have no label, see Data" if unlabelled else ""
+        add(
+            "warning" if unlabelled else "note",
+            f"No image of {', '.join(map(class_title, split['absent_classes']))}: no model of this split "
+            f"knows such images{hint}.",
         )
     if split["classes_without_test"]:
         add(
