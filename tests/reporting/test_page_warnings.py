@@ -7,7 +7,7 @@ from brainmri.reporting.page_warnings import seed_notes, warnings_of
 LEAK_FREE = {"test": 40, "test_in_train": 0, "test_in_val": 0, "val": 20, "val_in_train": 0, "free": True}
 NO_COPIES = {"copied": [], "label_conflicts": 0, "kinds_searched": ["near", "mirrored", "rotated", "affine"]}
 NO_COPIES |= {"metadata": None}
-DATASET = {"name": "set", "patients": 12, "files": 100, "usable": 100, "audit": NO_COPIES}
+DATASET = {"name": "set", "unknown_patients": 0, "files": 100, "usable": 100, "audit": NO_COPIES}
 DATASET |= {"test_patients": None}
 
 
@@ -69,9 +69,13 @@ def test_patients_on_both_sides_of_the_sources_parts_are_a_warning():
     assert line["level"] == "warning" and "9 of 9 images have their patient in its training" in line["text"]
 
 
-def test_unknown_patients_are_told_though_no_leak_was_found():
-    found = warnings_of([DATASET | {"patients": 0}], [split_of()], [run_of(0.91)])
-    assert "No patient ids: groups hold copies only" in found[0]["text"]
+@pytest.mark.parametrize(
+    ("unknown", "told"),
+    [(100, "Patients are not known: their groups"), (18, "The patient of 18 of 100 images is not")],
+)
+def test_unknown_patients_are_told_though_no_leak_was_found(unknown, told):
+    (line,) = warnings_of([DATASET | {"unknown_patients": unknown}], [split_of()], [run_of(0.91)])
+    assert line["level"] == "warning" and line["text"].startswith(told)
 
 
 def test_an_audit_of_exact_copies_only_says_what_it_did_not_look_for():

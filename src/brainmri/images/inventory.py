@@ -117,9 +117,11 @@ def inventory(
     config = {"layout": asdict(layout), "classes": classes}
     write_parquet(frame, output, config=config, inputs=[checksums], schema=SCHEMA)
     print(f"inventory: {told}")
-    unlabelled = Counter(
-        posixpath.dirname(row["image_id"]) for row in rows if row["status"] == "ok" and row["label"] is None
-    )
+    usable = [row for row in rows if row["status"] == "ok"]
+    strangers = sum(row["patient_id"] is None for row in usable)
+    if strangers:
+        print(f"inventory: the patient of {strangers} of {len(usable)} images is not known")
+    unlabelled = Counter(posixpath.dirname(row["image_id"]) for row in usable if row["label"] is None)
     for folder, number in sorted(unlabelled.items()):
         print(f"inventory: no class is known for the {number} images in '{folder}': map it with `classes`")
 

@@ -1,6 +1,7 @@
 """Answers to checklists about data, splits and what leaks."""
 
 from brainmri.reporting.names import class_title
+from brainmri.reporting.page_patients import unknown_words
 from brainmri.reporting.words import joined, place
 from brainmri.study import Study
 
@@ -113,9 +114,10 @@ def split_answers(context: dict) -> dict[str, dict]:
             "groups are resampled for every interval. "
             + listed(
                 [
-                    f"{dataset['name']}: patients are not known, so slices of one count as strangers"
+                    f"{dataset['name']}: {unknown_words(dataset['unknown_patients'], dataset['usable'])}, so "
+                    "slices of one count as strangers"
                     for dataset in datasets
-                    if not dataset["patients"]
+                    if dataset["unknown_patients"]
                 ]
             ),
             *manifests,
@@ -217,8 +219,10 @@ def class_words(split: dict) -> str:
 def leak_words(split: dict, datasets: list[dict]) -> str:
     """Return at which level the parts of a split are disjoint, as counted from the manifest."""
     leak = split["leakage"]
-    patients = next(dataset["patients"] for dataset in datasets if dataset["name"] == split["dataset"])
-    level = "patients and copies" if patients else "copies alone, as patients are not known"
+    dataset = next(dataset for dataset in datasets if dataset["name"] == split["dataset"])
+    level = "patients and copies" if dataset["patients"] else "copies alone"
+    if dataset["unknown_patients"]:
+        level += f"; {unknown_words(dataset['unknown_patients'], dataset['usable'])}"
     if leak["free"]:
         return f"{place(split)}: no test image shares a group with training or validation; groups are {level}"
     return (

@@ -33,13 +33,13 @@ def dataset_context(study: Study, dataset: str, artefacts: Artefacts) -> dict:
     inventory, crops = read_parquet(paths["inventory.parquet"]), read_parquet(paths["crops"])
     audit = read_json(paths["audit.json"])
     usable = inventory[inventory["status"] == "ok"]
-    patients = int(usable["patient_id"].nunique())
     return {
         "name": dataset,
         "provenance": flattened(read_json(paths["fetch.json"])),
         "files": len(inventory),
         "usable": len(usable),
-        "patients": patients,
+        "patients": int(usable["patient_id"].nunique()),
+        "unknown_patients": int(usable["patient_id"].isna().sum()),
         "test_patients": patients_across(inventory),
         "counts": class_counts(inventory, study.class_names),
         "quality": quality_context(
