@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import asdict
 
 from jsonschema import Draft202012Validator, ValidationError, validators
 
@@ -228,7 +229,7 @@ def impossible_pool(place: str, dataset: dict, config: dict) -> Iterator[str]:
             yield f"{place}.source.datasets: there is no data set '{member}'. {nearest(member, known)}"
         elif known[member]["source"].get("datasets"):
             yield f"{place}.source.datasets: '{member}' is itself pooled from others; name its members."
-    if members and (any(dataset["layout"].values()) or dataset["classes"]):
+    if members and (dataset["layout"] != asdict(LayoutSettings()) or dataset["classes"]):
         yield f"{place}: a pooled data set is read as its members are; give layout and classes there."
     for name in dataset["splits"] or []:
         tested = config["splits"].get(name, {}).get("test_dataset")

@@ -112,6 +112,8 @@ def test_own_images_leave_open_when_they_were_taken_and_how_folders_became_label
         == OPEN
     )
     assert label_words(study).endswith("joined into one class: clinic: glioma from low, high.")
+    study.datasets["clinic"]["layout"] = {"table": "labels.csv"}
+    assert label_words(study).startswith("are those of the source's table, for")
     kaggle = replace(study, datasets={"clinic": {"source": {"kaggle": "a/b"}, "classes": {}}})
     told = design(kaggle, links)
     assert told["asked"] == "" and told["links"] and label_words(kaggle).endswith("taken over unchanged.")

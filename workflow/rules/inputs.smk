@@ -11,6 +11,11 @@ def archive_of_dataset(wildcards):
     return study.local_archive(wildcards.dataset) or []
 
 
+def table_of_dataset(wildcards):
+    """The table of labels, so that a change of it is noticed; of one among the raw files the checksums tell."""
+    return study.label_table(wildcards.dataset) or []
+
+
 def images_of_model(wildcards):
     """The packed array in the size that the model wants."""
     size = config["models"][wildcards.model]["image_size"]

@@ -66,14 +66,16 @@ def design(study: Study, datasets: list[dict]) -> dict:
 
 
 def label_words(study: Study) -> str:
-    """Return how labels come from the source's folders, with those that a class joins."""
+    """Return how labels come from the source's folders or table, with those that a class joins."""
+    by_table = {bool((study.datasets[name].get("layout") or {}).get("table")) for name in study.fetched()}
+    places = " and ".join({False: "folders", True: "table"}[key] for key in sorted(by_table))
     joining = [
         f"{name}: {class_title(label)} from {', '.join(folders)}"
         for name in study.fetched()
         for label, folders in (study.datasets[name].get("classes") or {}).items()
         if isinstance(folders, list) and len(folders) > 1
     ]
-    start = "are those of the source's folders, for training and test alike"
+    start = f"are those of the source's {places}, for training and test alike"
     if not joining:
         return f"{start}, taken over unchanged."
     return f"{start}; some are joined into one class: {'; '.join(joining)}."
