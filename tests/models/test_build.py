@@ -167,8 +167,11 @@ def test_without_network_the_file_to_provide_is_named(monkeypatch):
         raise OSError("Name or service not known")
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(BrainmriError, match=r"\{weights_dir\}/resnet18.safetensors"):
-        build_model(made(architecture="resnet18", image_size=32, pretrained=True), 2)
+    told = (
+        r"put https://huggingface.co/timm/resnet18.a1_in1k/resolve/main/model.safetensors at w/resnet18.safe"
+    )
+    with pytest.raises(BrainmriError, match=told):
+        build_model(made(architecture="resnet18", image_size=32, pretrained=True), 2, Path("w"))
 
 
 def test_a_frozen_body_stays_and_its_head_learns():
