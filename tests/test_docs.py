@@ -126,6 +126,18 @@ def test_studies_that_the_docs_print_can_be_run_as_they_stand():
         assert checked(study, schema)
 
 
+def test_messages_that_the_docs_explain_are_those_of_the_code():
+    files = [ROOT / "Makefile", *SOURCES.rglob("*.py")]
+    code = "".join(file.read_text(encoding="utf-8") for file in files)
+    code = re.sub(r'"\s+f?"', "", code)  # a text that goes on in the next line
+    rows = re.findall(
+        r"^\| (`.*?) \| ", (DOCS / "troubleshooting.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(rows) >= 10
+    for fragment in CODE.findall(" ".join(rows)):
+        assert fragment in code, f"no message says '{fragment}'"
+
+
 def test_every_option_of_a_command_has_its_words(capsys):
     for command in COMMANDS:
         parser = parser_of(command, function_of(command))
