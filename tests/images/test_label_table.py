@@ -91,7 +91,7 @@ def test_the_row_of_a_file_wins_over_that_of_its_folder_and_paths_may_begin_with
     text = "path,label\nset/P1,GBM\nP1/2.png,metastasis\n./P2/1.png,normal\n"
     found = places(tmp_path, text, [f"set/{path}" for path in PATHS], patient_column=None)
     assert [place.label for place in found] == ["glioma", None, "no_tumor"]
-    assert found[1].reason == "called 'metastasis' in labels.csv, which is mapped to no class"
+    assert found[1].reason == "called 'metastasis' in labels.csv, which `classes` maps to no class"
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,9 @@ def told_by_table(
             return Told(None, row.patient, f"without a label in {table.name}")
         label = class_of(row.word)
         reason = (
-            f"called '{row.word}' in {table.name}, which is mapped to no class" if label is None else None
+            f"called '{row.word}' in {table.name}, which `classes` maps to no class"
+            if label is None
+            else None
         )
         return Told(label, row.patient, reason)
 

@@ -193,7 +193,7 @@ def told_by_folders(
         )
     parents = map(posixpath.dirname, image_ids)
     return [
-        Told(label, None, None if label else f"in '{parent}', which is mapped to no class")
+        Told(label, None, None if label else f"in '{parent}', which `classes` maps to no class")
         for parent in parents
         for label in [labels[parent]]
     ]
