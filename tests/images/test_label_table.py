@@ -98,6 +98,7 @@ def test_the_row_of_a_file_wins_over_that_of_its_folder_and_paths_may_begin_with
     ("text", "columns", "told"),
     [
         ("", {}, "is no table that can be read"),
+        (GOOD.replace("P", "left, P"), {}, "is no table that can be read"),
         ("path,label\nP1,GBM\n", {}, "has no column 'patient'.*layout.patient_column .*or null"),
         (GOOD, {"label_column": "lable"}, "has no column 'lable'. Did you mean 'label'.*layout.label_column"),
         (GOOD.replace("P", "Q"), {}, "2 of 2 paths in .*such as 'Q1': they start below.* as 'P1/1.png' does"),

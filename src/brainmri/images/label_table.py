@@ -1,6 +1,7 @@
 """Label and patient of an image from a table, for data sets whose folders and names tell neither."""
 
 import posixpath
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -137,14 +138,16 @@ def read_cells(table: Path, columns: tuple[str, str, str | None]) -> list[list[s
                 head = lines.readline()
             # Excel writes semicolons where the decimal sign is a comma.
             as_text = {"sep": max(",;\t", key=head.count), "dtype": str, "keep_default_na": False}
-            frame = pd.read_csv(table, **as_text, index_col=False, encoding="utf-8-sig")
+            # Of rows with more cells than the head, the last would be left out.
+            with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+                frame = pd.read_csv(table, **as_text, index_col=False, encoding="utf-8-sig")
             refuse_missing(columns, list(frame), table)
             cells = frame[wished].to_dict("list")
     except FileNotFoundError:
         raise BrainmriError(f"layout.table is '{table}', and there is no such file.") from None
     except OSError as error:
-        raise unreadable(table, error, "mend its permissions, or name another as layout.table") from None
-    except ValueError as error:  # also what pyarrow and pandas raise of a damaged file
+        raise unreadable(table, error, "mend it or its permissions") from None
+    except (ValueError, pd.errors.ParserWarning) as error:  # also what pyarrow raises of a damaged file
         raise BrainmriError(f"{table} is no table that can be read ({first_line(error)}).") from None
     return [[str(cell).strip() or None if is_told(cell) else None for cell in cells[name]] for name in wished]
 
