@@ -12,9 +12,11 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+import yaml
 from PIL import Image
 
 from brainmri.cli import COMMANDS, POSITIONAL, function_of, parser_of
+from brainmri.configuration import checked
 from brainmri.evaluation.outside import outside_schema
 from brainmri.evaluation.predictions import predictions_schema
 from brainmri.reporting.gallery_table import gallery_schema
@@ -113,6 +115,27 @@ def test_commands_and_their_options_exist(page, capsys):
         told = capsys.readouterr().err
         lacking = "are required" in told or "is required" in told
         assert not told or lacking, f"brainmri {' '.join(words)}: {told}"
+
+
+def test_studies_that_the_docs_print_can_be_run_as_they_stand():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+    blocks = [block for page in PAGES for block in FENCE.findall(page.read_text(encoding="utf-8"))]
+    studies = [yaml.safe_load(block) for block in blocks if block.startswith("study:")]
+    assert studies
+    for study in studies:
+        assert checked(study, schema)
+
+
+def test_messages_that_the_docs_explain_are_those_of_the_code():
+    files = [ROOT / "Makefile", *SOURCES.rglob("*.py")]
+    code = "".join(file.read_text(encoding="utf-8") for file in files)
+    code = re.sub(r'"\s+f?"', "", code)  # a text that goes on in the next line
+    rows = re.findall(
+        r"^\| (`.*?) \| ", (DOCS / "troubleshooting.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(rows) >= 10
+    for fragment in CODE.findall(" ".join(rows)):
+        assert fragment in code, f"no message says '{fragment}'"
 
 
 def test_every_option_of_a_command_has_its_words(capsys):

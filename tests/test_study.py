@@ -1,5 +1,6 @@
 """Which models of a study are tested on which other data sets."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,16 @@ def test_models_are_tested_on_fetched_sets_with_two_classes_in_common():
         == study.overlap_of("all", "two")
         == Path("data/all/overlap/two.parquet")
     )
+
+
+def test_a_table_among_the_raw_files_is_no_input_that_must_lie_here_before_the_fetch(tmp_path):
+    raw = tmp_path / "data/all/raw"
+    raw.mkdir(parents=True)
+    for table, told in ((tmp_path / "labels.csv", True), (raw / "labels.csv", False)):
+        table.touch()
+        study = replace(study_of(), data_dir=tmp_path / "data")
+        study.datasets["all"]["layout"] = {"table": str(table)}
+        assert study.label_table("all") == (table if told else None)
 
 
 def test_a_model_without_an_image_size_is_told_by_name():

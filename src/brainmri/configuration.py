@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import asdict
 
 from jsonschema import Draft202012Validator, ValidationError, validators
 
@@ -139,7 +140,9 @@ def sentence(error: ValidationError) -> str:
             return f"{place}: the key '{missing}' is missing."
         case "type":
             names = [wish] if isinstance(wish, str) else wish
-            return f"{place}: {shown(value)} is no {' or '.join(names)}."
+            is_misread = "string" in names and isinstance(value, int | float)
+            quoted = "; YAML reads yes, no and digits so: put it in quotes" if is_misread else ""
+            return f"{place}: {shown(value)} is no {' or '.join(names)}{quoted}."
         case "enum":
             return f"{place}: {shown(value)} is not allowed. {nearest(value, [str(item) for item in wish])}"
         case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
@@ -155,11 +158,14 @@ def sentence(error: ValidationError) -> str:
 
 
 def fitting_branch(error: ValidationError) -> ValidationError | None:
-    """Return the error of that `oneOf` branch which fits the value's type, if one does."""
+    """Return the error of that `oneOf` branch which fits the value's type; of a number, the one of text."""
     for branch in error.context:
-        if branch.validator != "type" and (branch.validator != "enum" or isinstance(branch.instance, str)):
+        if branch.path or branch.validator not in ("type", "enum"):
             return branch
-    return None
+        if branch.validator == "enum" and isinstance(branch.instance, str):
+            return branch
+    texts = (branch for branch in error.context if branch.validator_value == "string")
+    return next(texts, None) if isinstance(error.instance, int | float) else None
 
 
 def impossible_wishes(config: dict) -> Iterator[str]:
@@ -187,7 +193,10 @@ def impossible_wishes(config: dict) -> Iterator[str]:
     mapped = set().union(*((dataset["classes"] or FOLDER_WORDS) for dataset in fetched))
     for name in config["class_names"]:
         if name not in mapped:
-            yield f"class_names: no folder of any data set maps to '{name}'. {nearest(name, mapped)}"
+            yield (
+                f"class_names: no folder of any data set maps to '{name}'. {nearest(name, mapped)} Map one "
+                f"under classes, or leave '{name}' out of class_names (the default names four)."
+            )
     yield from impossible_claims(config)
     yield from impossible_probes(config)
     yield from unknown_choices(config)
@@ -220,7 +229,7 @@ def impossible_pool(place: str, dataset: dict, config: dict) -> Iterator[str]:
             yield f"{place}.source.datasets: there is no data set '{member}'. {nearest(member, known)}"
         elif known[member]["source"].get("datasets"):
             yield f"{place}.source.datasets: '{member}' is itself pooled from others; name its members."
-    if members and (any(dataset["layout"].values()) or dataset["classes"]):
+    if members and (dataset["layout"] != asdict(LayoutSettings()) or dataset["classes"]):
         yield f"{place}: a pooled data set is read as its members are; give layout and classes there."
     for name in dataset["splits"] or []:
         tested = config["splits"].get(name, {}).get("test_dataset")

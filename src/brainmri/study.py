@@ -131,6 +131,11 @@ class Study:
         directory = self.datasets[dataset]["source"].get("directory")
         return Path(directory) if directory else None
 
+    def label_table(self, dataset: str) -> Path | None:
+        """Return the table that labels a data set, where it lies here and not among the raw files."""
+        table = present(self.datasets[dataset]["layout"]["table"])
+        return None if table and self.raw_folder(dataset).resolve() in table.resolve().parents else table
+
     def local_weights(self, model: str) -> Path | None:
         """Return the pretrained weights that a model starts from, where they lie on this machine."""
         recipe = self.models[model]

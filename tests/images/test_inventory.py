@@ -201,6 +201,12 @@ def test_layout_classes_and_patients_are_passed_on(tmp_path):
     assert table["image_id"].is_unique
 
 
+def test_images_that_the_pattern_names_no_patient_of_are_told(tmp_path, capsys):
+    files = {f"glioma/{name}.jpg": jpeg(seed) for seed, name in enumerate(("P1_1", "P1_2", "3", "p4"))}
+    taken(tmp_path, files, layout=LayoutSettings(patient_pattern=r"(P\d)_"))
+    assert "the patient of 2 of 4 images is not known" in capsys.readouterr().out
+
+
 def test_images_outside_the_layout_are_foreign(tmp_path):
     table = taken(tmp_path, {**GOOD, "pred/1.jpg": jpeg(9)}, layout=LayoutSettings("", "Training", "Testing"))
     assert table.loc["pred/1.jpg", "status"] == "foreign"

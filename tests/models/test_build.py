@@ -168,8 +168,11 @@ def test_without_network_the_file_to_provide_is_named(monkeypatch):
         raise OSError("no answer of https://me:hf_p@ssword@hub.example/timm")
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(BrainmriError, match=r"\{weights_dir\}/resnet18.safetensors") as caught:
-        build_model(made(architecture="resnet18", image_size=32, pretrained=True), 2)
+    told = (
+        r"put https://huggingface.co/timm/resnet18.a1_in1k/resolve/main/model.safetensors at w/resnet18.safe"
+    )
+    with pytest.raises(BrainmriError, match=told) as caught:
+        build_model(made(architecture="resnet18", image_size=32, pretrained=True), 2, Path("w"))
     assert "(no answer of https://hub.example/timm)" in str(caught.value)
     # What it says at each retry holds that address too.
     assert not logging.getLogger("huggingface_hub.utils._http").isEnabledFor(logging.ERROR)

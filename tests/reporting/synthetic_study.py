@@ -182,6 +182,7 @@ def write_run(study: Study, run, skill: float, generator: np.random.Generator) -
     write_parquet(pd.DataFrame(history), folder / "history.parquet", config={})
     metadata = {"brainmri_version": "0.1.0", "architecture": run.model, "seed": run.seed, "device": "cpu"}
     metadata |= {"precision": "fp32", "best_epoch": 6, "parameters": 12345, "weights_sha256": WEIGHTS_DIGEST}
+    metadata["classes"] = CLASSES
     metadata["manifest_sha256"] = file_digest(study.split_folder(run.dataset, run.split) / "manifest.parquet")
     write_json(metadata | {"versions": {"torch": "2.7.0", "timm": "1.0.15"}}, folder / "model.json")
     draw_model(

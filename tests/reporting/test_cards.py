@@ -18,6 +18,7 @@ from brainmri.reporting.answers_data import design, label_words
 from brainmri.reporting.cards import CHECKLISTS, card_names
 from brainmri.reporting.checklist import ANSWERED, NOT_APPLICABLE, OPEN, checklist, checklist_items, item_row
 from brainmri.reporting.markdown import INVISIBLE, card_markdown, escaped
+from brainmri.reporting.model_card import intended_use
 from brainmri.reporting.model_compared import under_protocols
 from brainmri.reporting.page_pairs import beside_models
 from brainmri.reporting.report import report
@@ -111,9 +112,17 @@ def test_own_images_leave_open_when_they_were_taken_and_how_folders_became_label
         == OPEN
     )
     assert label_words(study).endswith("joined into one class: clinic: glioma from low, high.")
+    study.datasets["clinic"]["layout"] = {"table": "labels.csv"}
+    assert label_words(study).startswith("are those of the source's table, for")
     kaggle = replace(study, datasets={"clinic": {"source": {"kaggle": "a/b"}, "classes": {}}})
     told = design(kaggle, links)
     assert told["asked"] == "" and told["links"] and label_words(kaggle).endswith("taken over unchanged.")
+
+
+def test_a_model_is_made_for_the_classes_that_it_knows():
+    run = {"metadata": {"classes": ["glioma", "no_tumor"]}, "referral": {}}
+    made_for = intended_use([run])["blocks"][0]
+    assert made_for["text"].endswith("apart into glioma, no tumor")
 
 
 def test_a_warning_cites_the_table_that_it_was_read_from(study, page, cards):

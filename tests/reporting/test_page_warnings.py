@@ -7,13 +7,13 @@ from brainmri.reporting.page_warnings import seed_notes, warnings_of
 LEAK_FREE = {"test": 40, "test_in_train": 0, "test_in_val": 0, "val": 20, "val_in_train": 0, "free": True}
 NO_COPIES = {"copied": [], "label_conflicts": 0, "kinds_searched": ["near", "mirrored", "rotated", "affine"]}
 NO_COPIES |= {"metadata": None}
-DATASET = {"name": "set", "patients": 12, "files": 100, "usable": 100, "audit": NO_COPIES}
+DATASET = {"name": "set", "unknown_patients": 0, "files": 100, "usable": 100, "audit": NO_COPIES}
 DATASET |= {"test_patients": None}
 
 
 def split_of(**leakage) -> dict:
     split = {"dataset": "set", "name": "mine", "protocol": "random", "leakage": LEAK_FREE | leakage}
-    return split | {"classes_without_test": []}
+    return split | {"classes_without_test": [], "absent_classes": [], "excluded": []}
 
 
 def run_of(accuracy: float | None, groups: int = 40) -> dict:
@@ -54,15 +54,28 @@ def test_a_class_that_is_left_without_a_test_image_is_told():
     assert "No image of no tumor is left to test on" in found[0]["text"]
 
 
+@pytest.mark.parametrize(("unlabelled", "level"), [(60, "warning"), (0, "note")])
+def test_a_class_that_the_data_set_lacks_is_told_with_the_images_that_nobody_mapped(unlabelled, level):
+    excluded = [{"reason": "no label", "count": unlabelled}]
+    split = split_of() | {"absent_classes": ["no_tumor"], "excluded": excluded}
+    (line,) = warnings_of([DATASET], [split], [run_of(0.91)])
+    assert line["level"] == level and "No image of no tumor: no model" in line["text"]
+    assert ("60 images have no label" in line["text"]) == bool(unlabelled)
+
+
 def test_patients_on_both_sides_of_the_sources_parts_are_a_warning():
     across = {"all": {"count": 9, "of": 9, "unknown": 0}}
     (line,) = warnings_of([DATASET | {"test_patients": across}], [split_of()], [run_of(0.91)])
     assert line["level"] == "warning" and "9 of 9 images have their patient in its training" in line["text"]
 
 
-def test_unknown_patients_are_told_though_no_leak_was_found():
-    found = warnings_of([DATASET | {"patients": 0}], [split_of()], [run_of(0.91)])
-    assert "No patient ids: groups hold copies only" in found[0]["text"]
+@pytest.mark.parametrize(
+    ("unknown", "told"),
+    [(100, "Patients are not known: their groups"), (18, "The patient of 18 of 100 images is not")],
+)
+def test_unknown_patients_are_told_though_no_leak_was_found(unknown, told):
+    (line,) = warnings_of([DATASET | {"unknown_patients": unknown}], [split_of()], [run_of(0.91)])
+    assert line["level"] == "warning" and line["text"].startswith(told)
 
 
 def test_an_audit_of_exact_copies_only_says_what_it_did_not_look_for():

@@ -104,6 +104,13 @@ def test_what_is_left_out_has_its_reason(manifest_of):
     assert manifest[manifest["split"] != "excluded"]["reason"].isna().all()
 
 
+def test_a_class_without_an_image_is_told(manifest_of, tmp_path, capsys):
+    rows = [row for row in inventory_rows() if row["label"] != "pituitary"]
+    manifest_of(rows, SplitSettings("grouped"))
+    assert read_json(tmp_path / "split.json")["absent_classes"] == ["pituitary"]
+    assert "has no image of the class 'pituitary'" in capsys.readouterr().out
+
+
 def test_conflicts_can_be_kept(manifest_of):
     rows = inventory_rows()
     rows[40]["pixel_sha256"] = rows[70]["pixel_sha256"]
@@ -157,7 +164,7 @@ def test_a_class_of_two_patients_cannot_fill_three_parts(manifest_of):
         for row in inventory_rows()
         if row["label"] != "glioma" or row["patient_id"] in ("glioma-0", "glioma-1")
     ]
-    with pytest.raises(BrainmriError, match="'glioma' has 2 groups, but 3 parts"):
+    with pytest.raises(BrainmriError, match=r"'glioma' has 2 groups, but 3 parts.*leave the class out"):
         manifest_of(rows, SplitSettings("grouped"))
 
 

@@ -7,6 +7,7 @@ import shutil
 from copy import deepcopy
 from urllib.parse import unquote
 
+import cv2
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -281,6 +282,19 @@ def test_a_new_image_in_the_folder_of_a_source_is_noticed_and_a_touched_one_is_n
     image.touch()
     done = study.run("--", target)
     assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_a_table_of_labels_that_changes_is_noticed(workflow, tmp_path):
+    (tmp_path / "mri").mkdir()
+    cv2.imwrite(str(tmp_path / "mri" / "a.png"), np.arange(4096, dtype=np.uint8).reshape(64, 64))
+    table, target = tmp_path / "labels.csv", "data/mine/inventory.parquet"
+    dataset = {"source": {"directory": str(tmp_path / "mri")}, "layout": {"table": str(table)}}
+    study = workflow(SMALL_STUDY | {"datasets": {"mine": dataset}})
+    for label in ("glioma", "pituitary"):
+        table.write_text(f"path,label,patient\na.png,{label},1\n")
+        done = study.run("--", target)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert pd.read_parquet(study.folder / target)["label"].tolist() == [label]
 
 
 def test_a_file_that_differs_from_the_lock_stops_the_run(workflow):

@@ -4,6 +4,7 @@
 rule inventory:
     input:
         checksums="data/{dataset}/checksums.parquet",
+        table=table_of_dataset,
         code=code_of("brainmri.images.inventory"),
     output:
         "data/{dataset}/inventory.parquet",

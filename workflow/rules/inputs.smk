@@ -22,6 +22,11 @@ def files_of_folder(wildcards):
         return str(error)
 
 
+def table_of_dataset(wildcards):
+    """The table of labels, so that a change of it is noticed; of one among the raw files the checksums tell."""
+    return study.label_table(wildcards.dataset) or []
+
+
 def images_of_model(wildcards):
     """The packed array in the size that the model wants."""
     size = config["models"][wildcards.model]["image_size"]

@@ -35,6 +35,21 @@ def word_class(name: str) -> str | None:
     return next((label for label, words in FOLDER_WORDS.items() if plain(name) in words), None)
 
 
+def label_of(parent: str, classes: dict[str, list[str]] | None) -> str | None:
+    """Return the class that a folder's path tells, the innermost folder first, or None."""
+    parts = parts_of(parent)
+    if classes is None:
+        return next((found for part in reversed(parts) if (found := word_class(part))), None)
+    best, depth = None, 0
+    for name, folders in classes.items():
+        for wanted in map(parts_of, folders):
+            for end in range(len(parts), depth, -1):
+                if parts[max(0, end - len(wanted)) : end] == wanted:
+                    best, depth = name, end
+                    break
+    return best
+
+
 def word_split(name: str) -> str | None:
     """Return the source's split that a folder's name tells by itself, or None."""
     return next((split for split, words in SPLIT_WORDS.items() if plain(name) in words), None)

@@ -87,9 +87,9 @@ def inventory(
         `path` the path below `raw`; for files outside the root, `image_id` begins with ../. `remarks` holds
         the words of `brainmri.images.remarks` that apply, joined by ;.
     layout
-        What the folders mean; read from their names where not given.
+        What the folders mean, or a table of labels; read from the folders' names where not given.
     classes
-        For each class the folders that hold it; read from the folders' names where not given.
+        For each class the folders that hold it, or the table's words; read from their names where not given.
     workers
         How many images to decode at a time; 0 for as many as there are cores.
     """
@@ -115,13 +115,16 @@ def inventory(
         )
     frame = pd.DataFrame(rows, columns=SCHEMA.names)
     config = {"layout": asdict(layout), "classes": classes}
-    write_parquet(frame, output, config=config, inputs=[checksums], schema=SCHEMA)
+    inputs = [checksums] if layout.table is None else [checksums, Path(layout.table)]
+    write_parquet(frame, output, config=config, inputs=inputs, schema=SCHEMA)
     print(f"inventory: {told}")
-    unlabelled = Counter(
-        posixpath.dirname(row["image_id"]) for row in rows if row["status"] == "ok" and row["label"] is None
-    )
-    for folder, number in sorted(unlabelled.items()):
-        print(f"inventory: no class is known for the {number} images in '{folder}': map it with `classes`")
+    usable = [row for row in rows if row["status"] == "ok"]
+    strangers = sum(row["patient_id"] is None for row in usable)
+    if strangers:
+        print(f"inventory: the patient of {strangers} of {len(usable)} images is not known")
+    unlabelled = Counter(places[row["path"]].reason for row in usable if row["label"] is None)
+    for reason, number in sorted(unlabelled.items()):
+        print(f"inventory: no class is known for {number} images {reason}")
 
 
 def check_unchanged(raw: Path, paths: list[str], checksums: Path) -> None:
@@ -253,6 +256,8 @@ def row_of(path: str, size: int, digest: str, place: Place, finding: Finding) ->
     row = {"image_id": place.image_id, "path": path, "bytes": size, "sha256": digest, **asdict(finding)}
     for key in ("label", "source_split", "patient_id"):
         row[key] = None if finding.status == "foreign" else getattr(place, key) or row.get(key)
+    if finding.status == "ok":
+        row["reason"] = "; ".join(filter(None, (finding.reason, place.reason))) or None
     return row
 
 

@@ -3,9 +3,18 @@
 import posixpath
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from brainmri.errors import BrainmriError, nearest
-from brainmri.images.folders import folder_and_parents, is_named_image, parts_of, word_class, word_split
+from brainmri.images.folders import (
+    folder_and_parents,
+    is_named_image,
+    label_of,
+    parts_of,
+    word_class,
+    word_split,
+)
+from brainmri.images.label_table import ENDINGS, Told, told_by_table
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,15 @@ class LayoutSettings:
     patient_pattern
         A regular expression that is searched in the image's path below the root; its group ``patient``,
         or else its first group, is the patient's identity, which is kept in plain as the path is.
+    table
+        A CSV, TSV or Parquet file that tells label and patient of each file, or of a folder for all in it, in
+        place of the folders' names; `classes` maps its words. Patients are kept in plain.
+    path_column
+        The table's column of paths below the root.
+    label_column
+        Its column of labels.
+    patient_column
+        Its column of patients; None where it has none.
     """
 
     root: str = ""
@@ -37,8 +55,16 @@ class LayoutSettings:
     test: str | None = None
     unsplit: str | None = None
     patient_pattern: str | None = None
+    table: str | None = None
+    path_column: str = "path"
+    label_column: str = "label"
+    patient_column: str | None = "patient"
 
     def __post_init__(self):
+        if self.table is not None and not self.table.lower().endswith(ENDINGS):
+            raise BrainmriError(
+                f"layout.table is '{self.table}': must be one of {', '.join(ENDINGS)}; save it as CSV."
+            )
         for key in ("root", "train", "test", "unsplit"):
             folder = getattr(self, key)
             parts = (folder or "").split("/")
@@ -70,13 +96,15 @@ class Place:
     image_id
         The path below the root of the data set.
     label
-        The canonical class; None where no folder tells.
+        The canonical class; None where neither a table nor a folder tells.
     source_split
         ``train``, ``test`` or None.
     patient_id
-        None where no pattern is given, or where it does not match.
+        None where neither a table nor a pattern tells.
     outside
         True for a file that lies in none of the folders that the layout names.
+    reason
+        Why no class is known.
     """
 
     image_id: str
@@ -84,6 +112,7 @@ class Place:
     source_split: str | None
     patient_id: str | None
     outside: bool
+    reason: str | None = None
 
 
 def find_places(
@@ -100,9 +129,9 @@ def find_places(
     settings
         What the folders mean.
     classes
-        For each canonical class the folders that hold it, by name or as ``folder/folder``; where None,
-        the class is read from the words that public data sets use (`brainmri.labels.FOLDER_WORDS`).
-        Where several folders on a path tell a class, the innermost counts.
+        For each canonical class the folders that hold it, by name or as ``folder/folder``, or the table's
+        words for it; where None, the class is read from the words that public data sets use
+        (`brainmri.labels.FOLDER_WORDS`). Where several folders on a path tell a class, the innermost counts.
 
     Returns
     -------
@@ -112,8 +141,8 @@ def find_places(
     Raises
     ------
     BrainmriError
-        If a folder that `settings` or `classes` names does not exist, if no folder tells a class, or if
-        the patient pattern matches nothing.
+        If a folder that `settings` or `classes` names does not exist, if nothing tells a class, if the
+        table cannot be used, or if the patient pattern matches nothing.
     """
     if classes is not None:
         check_classes(classes)
@@ -122,16 +151,11 @@ def find_places(
     parents = {posixpath.dirname(image_id) for image_id in image_ids}
     folders = {folder for parent in parents for folder in folder_and_parents(parent)}
     check_split_folders(settings, folders)
-    labels = {parent: label_of(parent, classes) for parent in parents}
-    if classes is not None:
-        names = {name for path in paths for name in parts_of(posixpath.dirname(path))}
-        check_class_folders(classes, folders, names)
-    if not any(labels.values()):
-        named = ", ".join(sorted(folders)[:20]) or "none"
-        raise BrainmriError(
-            f"No folder tells a class. Folders found: {named}. "
-            "Map each class to its folders with `classes`, such as {glioma: [folder]}."
-        )
+    if settings.table is None:
+        told = told_by_folders(image_ids, folders, classes)
+    else:
+        columns = (settings.path_column, settings.label_column, settings.patient_column)
+        told = told_by_table(image_ids, root, Path(settings.table), columns, classes)
     splits = {parent: split_of(parent, settings) for parent in parents}
     pattern = re.compile(settings.patient_pattern) if settings.patient_pattern is not None else None
     patients = [patient_of(image_id, pattern) for image_id in image_ids]
@@ -142,10 +166,36 @@ def find_places(
         )
     return [
         Place(
-            image_id, labels[parent], splits[parent][0], patient, splits[parent][1] or image_id[:3] == "../"
+            image_id,
+            label,
+            splits[parent][0],
+            known or patient,
+            splits[parent][1] or image_id[:3] == "../",
+            reason,
         )
-        for image_id, patient in zip(image_ids, patients, strict=True)
+        for image_id, (label, known, reason), patient in zip(image_ids, told, patients, strict=True)
         for parent in [posixpath.dirname(image_id)]
+    ]
+
+
+def told_by_folders(
+    image_ids: list[str], folders: set[str], classes: dict[str, list[str]] | None
+) -> list[Told]:
+    """Return what the folders tell of each image; `folders` are all paths of folders below the root."""
+    labels = {folder: label_of(folder, classes) for folder in folders}
+    if classes is not None:
+        check_class_folders(classes, folders)
+    if not any(labels.values()):
+        named = ", ".join(sorted(folders)[:20]) or "none"
+        raise BrainmriError(
+            f"No folder tells a class. Folders found: {named}. Map each class to its folders with `classes`, "
+            "such as {glioma: [folder]}, or name a table of labels as layout.table."
+        )
+    parents = map(posixpath.dirname, image_ids)
+    return [
+        Told(label, None, None if label else f"in '{parent}', which `classes` maps to no class")
+        for parent in parents
+        for label in [labels[parent]]
     ]
 
 
@@ -179,21 +229,6 @@ def find_root(paths: list[str], settings: LayoutSettings, classes: dict[str, lis
         if name in meant or word_split(name) or word_class(name):
             return root
         root = only
-
-
-def label_of(parent: str, classes: dict[str, list[str]] | None) -> str | None:
-    """Return the class that a folder's path tells, the innermost folder first, or None."""
-    parts = parts_of(parent)
-    if classes is None:
-        return next((found for part in reversed(parts) if (found := word_class(part))), None)
-    best, depth = None, 0
-    for name, folders in classes.items():
-        for wanted in map(parts_of, folders):
-            for end in range(len(parts), depth, -1):
-                if parts[max(0, end - len(wanted)) : end] == wanted:
-                    best, depth = name, end
-                    break
-    return best
 
 
 def split_of(parent: str, settings: LayoutSettings) -> tuple[str | None, bool]:
@@ -234,8 +269,9 @@ def check_classes(classes: dict[str, list[str]]) -> None:
                 )
 
 
-def check_class_folders(classes: dict[str, list[str]], folders: set[str], names: set[str]) -> None:
-    """Raise where a folder of `classes` is not among `folders` (paths below the root); suggest of `names`."""
+def check_class_folders(classes: dict[str, list[str]], folders: set[str]) -> None:
+    """Raise where a folder of `classes` is not among `folders` (paths below the root)."""
+    names = {name for folder in folders for name in parts_of(folder)}
     for name, wanted in classes.items():
         for folder in wanted:
             ending = "/" + "/".join(parts_of(folder))

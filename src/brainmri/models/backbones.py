@@ -2,6 +2,7 @@
 
 import logging
 import re
+from pathlib import Path
 
 import timm
 import torch
@@ -15,15 +16,15 @@ from brainmri.models.settings import Design
 logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
 
 
-def timm_body(design: Design, download: bool) -> nn.Module:
+def timm_body(design: Design, lacking: Path | None) -> nn.Module:
     """Create a timm model without its classifier, for gray images.
 
     Parameters
     ----------
     design
         Architecture, image size, pooling, and further arguments for timm under `backbone`.
-    download
-        Whether timm loads its own weights, from its cache or from the network.
+    lacking
+        The file whose weights timm loads instead, from its cache or the network; None where it loads none.
 
     Returns
     -------
@@ -42,11 +43,13 @@ def timm_body(design: Design, download: bool) -> nn.Module:
         if timm.get_pretrained_cfg(design.architecture).fixed_input_size:
             arguments.setdefault("img_size", design.image_size)
         body = timm.create_model(
-            design.architecture, pretrained=download, in_chans=1, num_classes=0, **arguments
+            design.architecture, pretrained=lacking is not None, in_chans=1, num_classes=0, **arguments
         )
     except Exception as error:  # whatever timm's builders and the HTTP libraries below them raise
         refused = isinstance(error, TypeError | ValueError | AssertionError | KeyError | AttributeError)
-        raise (download_failed if download and not refused else build_failed)(design, error) from error
+        if lacking is None or refused:
+            raise build_failed(design, error) from error
+        raise download_failed(design, lacking, error) from error
     # VGG alone has dense layers before its classifier; the head takes their place, after global pooling.
     if hasattr(body, "pre_logits") and not isinstance(body.pre_logits, nn.Identity):
         body.pre_logits = nn.Identity()
@@ -61,12 +64,13 @@ def build_failed(design: Design, error: Exception) -> BrainmriError:
     )
 
 
-def download_failed(design: Design, error: Exception) -> BrainmriError:
+def download_failed(design: Design, lacking: Path, error: Exception) -> BrainmriError:
     """Return the error that says how to go on without the network."""
+    hub = timm.get_pretrained_cfg(design.architecture).hf_hub_id
+    source = f"https://huggingface.co/{hub}/resolve/main/model.safetensors" if hub else "them"
     return BrainmriError(
         f"timm could not get the weights of {design.architecture} ({without_login(error)}). "
-        f"Where there is no network, put them at {{weights_dir}}/{design.architecture}.safetensors, "
-        "or set pretrained: false."
+        f"Where there is no network, put {source} at {lacking}, or set pretrained: false."
     )
 
 

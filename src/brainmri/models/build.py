@@ -49,7 +49,8 @@ def build_model(design: Design, class_count: int, weights_dir: Path = Path("data
         # timm takes ten seconds to import: only where a timm model is asked for.
         from brainmri.models.backbones import feature_count, gray_normalisation, timm_body
 
-        body = timm_body(design, download=design.pretrained is True and file is None)
+        downloads = design.pretrained is True and file is None
+        body = timm_body(design, local_file(design, weights_dir) if downloads else None)
         features = feature_count(body, design.image_size)
         mean, std, interpolation = gray_normalisation(body)
     if file is not None:
@@ -61,9 +62,14 @@ def build_model(design: Design, class_count: int, weights_dir: Path = Path("data
 def weights_file(design: Design, weights_dir: Path) -> Path | None:
     """Return the file that the body's weights come from; None for random or downloaded ones."""
     if isinstance(design.pretrained, bool):
-        local = Path(weights_dir) / f"{design.architecture}.safetensors"
+        local = local_file(design, weights_dir)
         return local if design.pretrained and local.is_file() else None
     return Path(design.pretrained)
+
+
+def local_file(design: Design, weights_dir: Path) -> Path:
+    """Return where the weights of `pretrained: true` are looked for."""
+    return Path(weights_dir) / f"{design.architecture}.safetensors"
 
 
 def weights_digest(design: Design, weights_dir: Path, network: Classifier | None = None) -> str | None:

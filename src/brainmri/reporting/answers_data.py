@@ -1,6 +1,7 @@
 """Answers to checklists about data, splits and what leaks."""
 
 from brainmri.reporting.names import class_title
+from brainmri.reporting.page_patients import unknown_words
 from brainmri.reporting.words import joined, place
 from brainmri.study import Study
 
@@ -65,14 +66,16 @@ def design(study: Study, datasets: list[dict]) -> dict:
 
 
 def label_words(study: Study) -> str:
-    """Return how labels come from the source's folders, with those that a class joins."""
+    """Return how labels come from the source's folders or table, with those that a class joins."""
+    by_table = {bool((study.datasets[name].get("layout") or {}).get("table")) for name in study.fetched()}
+    places = " and ".join({False: "folders", True: "table"}[key] for key in sorted(by_table))
     joining = [
         f"{name}: {class_title(label)} from {', '.join(folders)}"
         for name in study.fetched()
         for label, folders in (study.datasets[name].get("classes") or {}).items()
         if isinstance(folders, list) and len(folders) > 1
     ]
-    start = "are those of the source's folders, for training and test alike"
+    start = f"are those of the source's {places}, for training and test alike"
     if not joining:
         return f"{start}, taken over unchanged."
     return f"{start}; some are joined into one class: {'; '.join(joining)}."
@@ -113,9 +116,10 @@ def split_answers(context: dict) -> dict[str, dict]:
             "groups are resampled for every interval. "
             + listed(
                 [
-                    f"{dataset['name']}: patients are not known, so slices of one count as strangers"
+                    f"{dataset['name']}: {unknown_words(dataset['unknown_patients'], dataset['usable'])}, so "
+                    "slices of one count as strangers"
                     for dataset in datasets
-                    if not dataset["patients"]
+                    if dataset["unknown_patients"]
                 ]
             ),
             *manifests,
@@ -217,8 +221,10 @@ def class_words(split: dict) -> str:
 def leak_words(split: dict, datasets: list[dict]) -> str:
     """Return at which level the parts of a split are disjoint, as counted from the manifest."""
     leak = split["leakage"]
-    patients = next(dataset["patients"] for dataset in datasets if dataset["name"] == split["dataset"])
-    level = "patients and copies" if patients else "copies alone, as patients are not known"
+    dataset = next(dataset for dataset in datasets if dataset["name"] == split["dataset"])
+    level = "patients and copies" if dataset["patients"] else "copies alone"
+    if dataset["unknown_patients"]:
+        level += f"; {unknown_words(dataset['unknown_patients'], dataset['usable'])}"
     if leak["free"]:
         return f"{place(split)}: no test image shares a group with training or validation; groups are {level}"
     return (

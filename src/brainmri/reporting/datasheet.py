@@ -145,6 +145,7 @@ def preprocessing(settings: dict, dataset: dict) -> dict:
     """Return what is done to the images here, and what is not known of what was done before."""
     crop = flattened(settings.get("crop") or {})
     classes = flattened(settings.get("classes") or {})
+    places = "the table" if (settings.get("layout") or {}).get("table") else "folders"
     links = dataset["links"]
     return section(
         "Preprocessing",
@@ -154,7 +155,7 @@ def preprocessing(settings: dict, dataset: dict) -> dict:
             links["crops"],
         ),
         fact("crop", joined(crop), links["crops"]) if crop else None,
-        fact("classes from folders", joined(classes), links["inventory"]) if classes else None,
+        fact(f"classes from {places}", joined(classes), links["inventory"]) if classes else None,
         question("What was done to the images before: resampled, re-encoded, augmented, skull removed?"),
     )
 

@@ -3,6 +3,7 @@
 from brainmri.mapping import is_number
 from brainmri.reporting.cards import fact, model_card_name, question, section, table
 from brainmri.reporting.model_numbers import analyses, elsewhere, metric_names
+from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import UNKNOWN, flattened, metric_title, percent
 from brainmri.reporting.words import initial_weights, joined, kept_epoch, place, versions
 
@@ -44,7 +45,7 @@ def model_card(
         "lead": LEAD,
         "sections": [
             details(runs),
-            intended_use(runs, split),
+            intended_use(runs),
             factors(runs, dataset),
             metrics(first),
             evaluation_data(first, split),
@@ -95,9 +96,9 @@ def details(runs: list[dict]) -> dict:
     )
 
 
-def intended_use(runs: list[dict], split: dict) -> dict:
+def intended_use(runs: list[dict]) -> dict:
     """Return what the model is for, and what it is not for."""
-    classes = ", ".join(split["class_names"])
+    classes = ", ".join(map(class_title, runs[0]["metadata"]["classes"]))
     referral = runs[0]["referral"].get("confidence")
     under = percent(referral) if is_number(referral) else None
     return section(

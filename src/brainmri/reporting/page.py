@@ -71,7 +71,12 @@ def page_context(study: Study, folder: Path) -> dict:
     alt = "Accuracy and macro-F1 with intervals, of every model and protocol; the table has the numbers"
     return {
         "study": study.name,
-        "class_names": [class_title(name) for name in study.class_names],
+        # Those that a model of the study can know.
+        "class_names": [
+            class_title(name)
+            for name in study.class_names
+            if not all(name in split["absent_classes"] for split in splits)
+        ],
         "seeds": study.seeds,
         "datasets": datasets,
         "audits": audits,

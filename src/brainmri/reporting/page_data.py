@@ -33,13 +33,13 @@ def dataset_context(study: Study, dataset: str, artefacts: Artefacts) -> dict:
     inventory, crops = read_parquet(paths["inventory.parquet"]), read_parquet(paths["crops"])
     audit = read_json(paths["audit.json"])
     usable = inventory[inventory["status"] == "ok"]
-    patients = int(usable["patient_id"].nunique())
     return {
         "name": dataset,
         "provenance": flattened(read_json(paths["fetch.json"])),
         "files": len(inventory),
         "usable": len(usable),
-        "patients": patients,
+        "patients": int(usable["patient_id"].nunique()),
+        "unknown_patients": int(usable["patient_id"].isna().sum()),
         "test_patients": patients_across(inventory),
         "counts": class_counts(inventory, study.class_names),
         "quality": quality_context(
@@ -129,6 +129,7 @@ def split_context(study: Study, dataset: str, split: str, artefacts: Artefacts) 
         "no_leak": no_leak_words(manifest.loc[manifest["split"] != "excluded", "patient_id"]),
         "deviation": percent(summary["largest_deviation"], digits=2),
         "classes_without_test": summary["classes_without_test"],
+        "absent_classes": summary["absent_classes"],
         "figure": artefacts.figure(figure, f"Images of each class in each part of {dataset}, split {split}"),
         "links": [artefacts.link(path), artefacts.link(path.with_name("split.json"))],
     }

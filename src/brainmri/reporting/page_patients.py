@@ -93,12 +93,15 @@ def no_leak_words(patients: pd.Series) -> str:
     where = "in training or validation"
     if not unknown:
         return f"no test image has its patient or a copy {where}"
-    if unknown == total:
-        return (
-            f"no test image was found to have a copy {where}; patients are not known, so slices of one may "
-            "be on both sides"
-        )
+    known = "" if unknown == total else " or a known patient"
     return (
-        f"no test image was found to have a copy or a known patient {where}; the patient of {unknown} of "
-        f"{total} images is not known, so slices of one may be on both sides"
+        f"no test image was found to have a copy{known} {where}; {unknown_words(unknown, total)}, so slices "
+        "of one may be on both sides"
     )
+
+
+def unknown_words(unknown: int, total: int) -> str:
+    """Return of how many images the patient is not known."""
+    if unknown == total:
+        return "patients are not known"
+    return f"the patient of {unknown} of {total} images is not known"

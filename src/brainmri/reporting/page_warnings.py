@@ -7,9 +7,10 @@ from brainmri.mapping import is_number
 from brainmri.reporting.names import class_title
 from brainmri.reporting.numbers import percent
 from brainmri.reporting.page_claims import MISSED
-from brainmri.reporting.page_patients import leak_words
+from brainmri.reporting.page_patients import leak_words, unknown_words
 from brainmri.reporting.page_shortcuts import title
 from brainmri.reporting.words import first_few, place
+from brainmri.splits.reasons import NO_LABEL
 
 ALARM_FROM = 0.99
 FEW_GROUPS, FEW_GROUPS_OF_CLASS = 30, 20
@@ -95,6 +96,14 @@ def split_warnings(split: dict, runs: list[dict]) -> list[dict]:
             f"{leakage['val_in_train']} of {val} have their patient or copy in training: "
             "validation flatters, and early stopping comes late.",
         )
+    if split["absent_classes"]:
+        unlabelled = sum(row["count"] for row in split["excluded"] if row["reason"] == NO_LABEL)
+        hint = f"; {unlabelled} images have no label, see Data" if unlabelled else ""
+        add(
+            "warning" if unlabelled else "note",
+            f"No image of {', '.join(map(class_title, split['absent_classes']))}: no model of this split "
+            f"knows such images{hint}.",
+        )
     if split["classes_without_test"]:
         add(
             "warning",
@@ -139,11 +148,12 @@ def dataset_warnings(dataset: dict, splits: list[dict]) -> list[dict]:
     own = [split for split in splits if split["dataset"] == name]
     if own and not any(split["leakage"]["free"] for split in own):
         add("alarm", "No split of this data set is free of leaks: no number here says how good a model is.")
-    if not dataset["patients"]:
+    if dataset["unknown_patients"]:
+        whose = unknown_words(dataset["unknown_patients"], dataset["usable"])
         add(
             "warning",
-            "No patient ids: groups hold copies only. Slices of one patient may lie on both sides of every "
-            "split, so even leak-free numbers may be too high.",
+            f"{whose.capitalize()}: their groups hold copies only. Slices of one patient may lie on both "
+            "sides of every split, so even leak-free numbers may be too high.",
         )
     known = (dataset["test_patients"] or {}).get("all")
     if known and known["count"]:

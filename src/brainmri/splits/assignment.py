@@ -15,6 +15,9 @@ from brainmri.splits.improvement import Hands, improve
 
 # Counts of images by class fit into one 64-bit key while their ranges multiply to less than this.
 KEY_LIMIT = 2**62
+REMEDY = (
+    "add images of other patients, or leave the class out of class_names and classes; of folds, ask for fewer"
+)
 
 
 def assign_groups(groups: np.ndarray, labels: np.ndarray, shares: dict[str, float], seed: int) -> np.ndarray:
@@ -66,7 +69,7 @@ def assign_groups(groups: np.ndarray, labels: np.ndarray, shares: dict[str, floa
         lacking = classes[int(np.flatnonzero((hands.held == 0).any(axis=1))[0])]
         raise BrainmriError(
             f"The groups that hold the class '{lacking}' cannot be dealt to {len(parts)} parts "
-            f"({', '.join(parts)}) so that each has every class: ask for fewer parts."
+            f"({', '.join(parts)}) so that each has every class: {REMEDY}."
         )
     # Within a kind, the shuffled groups are cut into one hand a part.
     by_kind = shuffled[np.argsort(kind_of_group[shuffled], kind="stable")]
@@ -93,7 +96,7 @@ def refuse_too_few_groups(classes: list[str], counts: np.ndarray, parts: list[st
             groups = f"{available} group" + ("" if available == 1 else "s")
             raise BrainmriError(
                 f"The class '{name}' has {groups}, but {len(parts)} parts ({', '.join(parts)}) need at "
-                "least one each: add images of other patients, or ask for fewer parts."
+                f"least one each: {REMEDY}."
             )
 
 

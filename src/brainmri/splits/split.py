@@ -68,7 +68,9 @@ def split(
     if not usable.any():
         raise BrainmriError(f"{inventory} has no image that could be split: none is readable and labelled.")
     manifest.loc[usable, ["split", "reason"]] = PROTOCOLS[settings.protocol](manifest, settings)
-    found = split_summary(manifest, settings)
+    found = split_summary(manifest, settings, class_names)
+    for label in found["absent_classes"]:
+        print(f"split: warning: {inventory} has no image of the class '{label}': no model will know it")
     for label in found["classes_without_test"]:
         print(f"split: warning: no image of the class '{label}' is left to test on, only to train on")
     write_parquet(

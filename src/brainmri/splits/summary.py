@@ -8,7 +8,7 @@ from brainmri.splits.settings import SplitSettings
 PARTS = ("train", "val", "test")
 
 
-def split_summary(manifest: pd.DataFrame, settings: SplitSettings) -> dict:
+def split_summary(manifest: pd.DataFrame, settings: SplitSettings, class_names: list[str]) -> dict:
     """Return the images and groups of each part, their shares, and what was left out for which reason.
 
     Shares are those of the images that were drawn: under ``published`` a part that the source gives has
@@ -17,10 +17,13 @@ def split_summary(manifest: pd.DataFrame, settings: SplitSettings) -> dict:
     Parameters
     ----------
     manifest
-        Every file with `label`, `split`, `reason` and `group_id`.
+        Every file with `label`, `label_index`, `split`, `reason` and `group_id`.
     settings
         Protocol, shares and seed.
+    class_names
+        The study's classes.
     """
+    known = set(manifest.loc[manifest["label_index"].notna(), "label"])
     # Numbers in place of the names, of which there may be millions.
     used = manifest.loc[manifest["split"] != "excluded", ["label", "split"]].astype("category")
     used["group_id"] = pd.factorize(manifest.loc[used.index, "group_id"])[0]
@@ -40,6 +43,7 @@ def split_summary(manifest: pd.DataFrame, settings: SplitSettings) -> dict:
         "parts": parts,
         "largest_deviation": None if drawn.empty else share_deviation(drawn["split"], drawn["label"], wished),
         "classes_without_test": classes_without_test(manifest),
+        "absent_classes": [name for name in class_names if name not in known],
         "excluded": {reason: int(reasons[reason]) for reason in sorted(reasons.index)},
     }
 
