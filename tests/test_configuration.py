@@ -214,6 +214,12 @@ MISTAKES = [
     ("datasets.mine.source", {"kagle": "a/b"}, "Did you mean 'kaggle'?"),
     ("datasets.mine.source", {"kaggle": "no-owner"}, "datasets.mine.source.kaggle"),
     ("datasets.mine.source.phantom", {"patient": 3}, "Did you mean 'patients'?"),
+    (
+        "datasets.mine.source.phantom",
+        {"patients": 2, "slices": 1, "conflicts": 3},
+        "datasets.mine.source.phantom: copies (0.1) and conflicts (3) ask for 3 copies of 2 images",
+    ),
+    ("datasets.mine.source.phantom", {"corrupt": 2000}, "corrupt"),
     ("datasets.mine.layout", {"trian": "Training"}, "Did you mean 'train'?"),
     ("datasets.mine.layout", {"patient_pattern": "(P"}, "datasets.mine"),
     ("datasets.mine.crop", {"threshold": 300}, "datasets.mine.crop.threshold: 300 is impossible"),
