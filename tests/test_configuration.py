@@ -1,31 +1,17 @@
 """The configuration: what is valid is completed, every mistake is one sentence with its place."""
 
-import inspect
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import MISSING, fields, is_dataclass
-from math import inf, nextafter
 from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 
 from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
-from brainmri.images.box import CropSettings
-from brainmri.images.layout import LayoutSettings
-from brainmri.sources.phantom import phantom
-from brainmri.sources.settings import SourceSettings
-from brainmri.sources.synthetic.settings import PhantomSettings
-from brainmri.splits.settings import SplitSettings
 from brainmri.study import Study
-from brainmri.training import recipe
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -357,122 +343,3 @@ def test_whatever_stands_in_a_key_there_is_no_traceback(path, value):
         checked(changed(path, value), SCHEMA)
     except BrainmriError as error:
         assert str(error).startswith("the configuration is at fault:")
-
-
-def object_schemas(schema: dict, place: str = "") -> dict[str, dict]:
-    """Return every object schema with named properties, by its place."""
-    found = {place: schema} if "properties" in schema else {}
-    for key, value in schema.items():
-        if isinstance(value, dict):
-            found |= object_schemas(value, f"{place}/{key}")
-        elif isinstance(value, list):
-            for item in value:
-                if isinstance(item, dict):
-                    found |= object_schemas(item, f"{place}/{key}")
-    return found
-
-
-def test_every_key_has_a_description():
-    for place, schema in object_schemas(SCHEMA).items():
-        for key, subschema in schema["properties"].items():
-            reference = subschema.get("$ref", "").removeprefix("#/$defs/")
-            described = subschema.get("description") or SCHEMA["$defs"].get(reference, {}).get("description")
-            assert described, f"{place}/{key}"
-
-
-MODEL = SCHEMA["$defs"]["model"]["properties"]
-DATASET = SCHEMA["$defs"]["dataset"]["properties"]
-
-
-SETTINGS = [
-    (MODEL, recipe.Recipe),
-    (MODEL["cnn"]["properties"], recipe.CnnSettings),
-    (MODEL["head"]["properties"], recipe.HeadSettings),
-    (MODEL["optimizer"]["properties"], recipe.OptimizerSettings),
-    (MODEL["schedule"]["properties"], recipe.ScheduleSettings),
-    (MODEL["early_stopping"]["properties"], recipe.EarlyStoppingSettings),
-    (MODEL["checkpoint"]["properties"], recipe.CheckpointSettings),
-    (MODEL["linear_probe"]["properties"], recipe.LinearProbeSettings),
-    (SCHEMA["$defs"]["augment"]["properties"], recipe.AugmentSettings),
-    (SCHEMA["$defs"]["split"]["properties"], SplitSettings),
-    (SCHEMA["$defs"]["source"]["properties"], SourceSettings),
-    (DATASET["layout"]["properties"], LayoutSettings),
-    (DATASET["crop"]["properties"], CropSettings),
-]
-
-
-@pytest.mark.parametrize(("schema", "settings"), SETTINGS, ids=lambda value: getattr(value, "__name__", ""))
-def test_schema_and_settings_have_the_same_keys_and_defaults(schema, settings):
-    # The key `recipe` is spelt out before anything else is looked at.
-    assert set(schema) - {"recipe"} == {field.name for field in fields(settings)}
-    for field in fields(settings):
-        if field.default is not MISSING and "default" in schema[field.name]:
-            default = list(field.default) if isinstance(field.default, tuple) else field.default
-            written = schema[field.name]["default"]
-            assert written == default or (
-                isinstance(default, list) and [written] * len(default) == default
-            ), field.name
-        if field.default_factory is not MISSING and not is_dataclass(field.default_factory):
-            assert schema[field.name]["default"] == field.default_factory(), field.name
-
-
-# What a key goes with, where it makes no sense alone.
-BESIDE = {SourceSettings: {"kaggle": "owner/name"}, PhantomSettings: {"conflicts": 0}}
-
-
-def edges(schema: dict) -> Iterator[tuple[float, float]]:
-    """Yield the last number that a schema allows at each of its bounds, and the next beyond."""
-    for word, way in {"minimum": -1, "maximum": 1}.items():
-        if word in schema:
-            whole = "integer" in schema["type"]
-            yield schema[word], schema[word] + way if whole else nextafter(schema[word], way * inf)
-    for word, way in {"exclusiveMinimum": -1, "exclusiveMaximum": 1}.items():
-        if word in schema:
-            yield nextafter(schema[word], -way * inf), schema[word]
-
-
-BOUNDS = [
-    (settings, key, schema, last, beyond)
-    for properties, settings in [*SETTINGS, (SCHEMA["$defs"]["phantom"]["properties"], PhantomSettings)]
-    if settings is not SplitSettings  # its shares and folds hang on each other
-    for key, described in properties.items()
-    for schema in described.get("oneOf", [described])[:1]
-    for last, beyond in edges(schema)
-]
-
-
-@pytest.mark.parametrize(
-    ("settings", "key", "schema", "last", "beyond"),
-    BOUNDS,
-    ids=[f"{settings.__name__}-{key}-{last}" for settings, key, _, last, _ in BOUNDS],
-)
-def test_schema_and_settings_have_the_same_bounds(settings, key, schema, last, beyond):
-    validator = Draft202012Validator(schema)
-    assert validator.is_valid(last) and not validator.is_valid(beyond)
-    beside = BESIDE.get(settings, {})
-    assert settings(**beside | {key: last})
-    with pytest.raises(BrainmriError, match=key):
-        settings(**beside | {key: beyond})
-
-
-def test_schema_and_phantom_generator_have_the_same_options_and_defaults():
-    options = {
-        name: parameter.default
-        for name, parameter in inspect.signature(phantom).parameters.items()
-        if name not in ("output", "truth", "workers")
-    }
-    schema = SCHEMA["$defs"]["phantom"]["properties"]
-    assert {name: schema[name]["default"] for name in schema} == options
-
-
-def test_the_table_of_keys_in_the_readme_is_up_to_date():
-    command = [sys.executable, ROOT / "workflow/schemas/describe.py", "--check"]
-    assert subprocess.run(command).returncode == 0, "run workflow/schemas/describe.py"
-
-
-def test_the_schema_is_a_valid_schema_of_known_words():
-    Draft202012Validator.check_schema(SCHEMA)
-    words = {"$schema", "$defs", "$ref", *Draft202012Validator.VALIDATORS, "title", "description", "default"}
-    for place, schema in object_schemas(SCHEMA).items():
-        for key, subschema in schema["properties"].items():
-            assert set(subschema) <= words, f"{place}/{key}"
