@@ -279,7 +279,7 @@ def test_a_manifest_whose_relatives_cannot_all_be_told_is_refused(arguments, tmp
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda table: table.assign(group_id=None), "tested image without group_id"),
+        (lambda table: table.assign(group_id=None), "without group_id"),
         (lambda table: table.assign(tested_on="north"), "a data set tested on itself"),
         (lambda table: pd.concat([table, table]), "twice"),
     ],

@@ -10,7 +10,6 @@ import pandas as pd
 
 from brainmri.artefacts import read_json, read_parquet, write_json, write_parquet
 from brainmri.code import code_of
-from brainmri.columns import MANIFEST_PARTS
 from brainmri.digests import digest_of, file_digest, inputs_digest
 from brainmri.errors import BrainmriError, unwritable
 from brainmri.evaluation.entries import number
@@ -22,6 +21,7 @@ from brainmri.images.store import checked_rows, open_images
 from brainmri.models.build import weights_digest
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model
+from brainmri.splits.manifest import read_manifest
 from brainmri.splits.shuffle import shuffled_labels
 from brainmri.training.recipe import Recipe
 from brainmri.training.train import train
@@ -108,15 +108,12 @@ def trained_probes(
     BrainmriError
         As the stage `probes` does.
     """
-    needed = ["image_id", "row", "label", "group_id", "split"]
-    listed = read_parquet(order.manifest, needed=needed, unique="image_id", words={"split": MANIFEST_PARTS})
+    listed = read_manifest(order.manifest, ["row", "label", "label_index", "group_id"])
     packed = open_images(order.images)
     if not (listed["split"] == "test").any():
         raise BrainmriError(f"{order.manifest} has no test image: nothing can be said of a probe.")
     used = listed.loc[listed["split"] != "excluded", "row"]
     checked_rows(used, len(packed), order.manifest, "crop and split")
-    if listed.loc[listed["split"] != "excluded", "group_id"].isna().any():
-        raise BrainmriError(f"{order.manifest} has an image without group_id. Run audit and split again.")
     tables, facts, omitted = [], {}, {}
     for probe in PROBES:
         table, document = folder / f"{probe}.parquet", folder / f"{probe}.json"

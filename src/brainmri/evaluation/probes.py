@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from brainmri.artefacts import read_parquet, write_json, write_parquet
+from brainmri.artefacts import write_json, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.bootstrap import check_resamples
 from brainmri.evaluation.evaluate import METHOD
@@ -23,6 +23,7 @@ from brainmri.images.box import CropSettings
 from brainmri.images.probed import CONTROL
 from brainmri.intervals import LEVEL
 from brainmri.seeds import check_seed
+from brainmri.splits.manifest import read_manifest
 from brainmri.splits.settings import check_protocol
 from brainmri.training.recipe import Recipe
 
@@ -117,7 +118,7 @@ def probes(
     folder = work_folder(order, work_dir, output)
     said, facts, omitted = trained_probes(order, folder)
     said = said.assign(dataset=dataset, split=split, model=model)[PROBES_SCHEMA.names]
-    listed = read_parquet(manifest, ["label", "label_index", "split"])
+    listed = read_manifest(manifest, ["label", "label_index"])
     used = listed[listed["split"] != "excluded"].sort_values("label_index", kind="stable")
     identity = {"dataset": dataset, "split": split, "protocol": protocol, "model": model, "seed": seed}
     document = {

@@ -5,29 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.store import stored_rows
+from brainmri.splits.manifest import MANIFEST_SCHEMA
 from brainmri.splits.protocols import PROTOCOLS
 from brainmri.splits.reasons import CONFLICT, NO_LABEL, unusable
 from brainmri.splits.settings import SplitSettings
 from brainmri.splits.summary import split_summary
-
-MANIFEST_SCHEMA = pa.schema(
-    [
-        ("image_id", pa.string()),
-        ("row", pa.int64()),
-        ("label", pa.string()),
-        ("label_index", pa.int64()),
-        ("split", pa.string()),
-        ("reason", pa.string()),
-        ("group_id", pa.string()),
-        ("sha256", pa.string()),
-    ]
-)
 
 
 def split(
