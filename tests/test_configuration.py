@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers import ROOT, SCHEMA
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,8 +14,6 @@ from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
 from brainmri.study import Study
 
-ROOT = Path(__file__).parent.parent
-SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 CONFIGURATIONS = sorted((ROOT / "config").rglob("*.yaml"))
 
 VALID = {

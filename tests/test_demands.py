@@ -3,23 +3,21 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import yaml
+from helpers import ROOT, SCHEMA
 from hypothesis import given
 from hypothesis import strategies as st
 
 from brainmri.configuration import checked
 from brainmri.jobs import MADE
 
-ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
-from demands import DEMANDS, WITH_NETWORK, Demands  # noqa: E402 (lies beside the rules)
+from demands import DEMANDS, WITH_NETWORK, Demands
 
-SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 # A study in which each rule has a job; no two data sets are of one size.
 WHOLE = {
     "study": "whole",

@@ -4,12 +4,11 @@ import inspect
 import subprocess
 import sys
 from dataclasses import MISSING, fields, is_dataclass
-from pathlib import Path
 from types import NoneType
 from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
-import yaml
+from helpers import ROOT, SCHEMA
 from jsonschema import Draft202012Validator
 
 from brainmri.images.box import CropSettings
@@ -21,8 +20,6 @@ from brainmri.sources.synthetic.settings import PhantomSettings
 from brainmri.splits.settings import SplitSettings
 from brainmri.training.recipe import Recipe
 
-ROOT = Path(__file__).parent.parent
-SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 DEFINED = SCHEMA["$defs"]
 DATASET = DEFINED["dataset"]["properties"]
 TYPES = {

@@ -6,6 +6,7 @@ import struct
 import cv2
 import numpy as np
 import pytest
+from helpers import encoded
 from PIL import Image
 
 from brainmri.images.decode import DecodeError, decode_gray
@@ -17,13 +18,6 @@ PICTURE = Image.fromarray(GRAY)
 ALPHA = np.full_like(GRAY, 255)
 ALPHA[:, :20] = 0
 ALPHA[:, 20:30] = 128
-
-
-def encoded(picture, ending, **options):
-    """Return an image file's bytes, written by Pillow."""
-    buffer = io.BytesIO()
-    picture.save(buffer, ending, **options)
-    return buffer.getvalue()
 
 
 def turned():

@@ -9,13 +9,13 @@ import time
 from collections import Counter
 from importlib import import_module
 from multiprocessing import get_context
-from pathlib import Path
 from threading import Event
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import Trap
 from safetensors.numpy import load_file
 from training_command import train_command
 
@@ -386,16 +386,6 @@ def test_a_broken_checkpoint_starts_anew(tmp_path, capsys, content):
     path.write_bytes(content)
     assert Checkpoint(path, "mark", []).found() is None
     assert "starting anew" in capsys.readouterr().err
-
-
-class Trap:
-    """A pickle that would make a file when a careless reader loads it."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
 
 
 def test_a_pickle_in_the_place_of_a_checkpoint_is_not_run(tmp_path, capsys):
