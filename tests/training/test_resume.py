@@ -23,7 +23,7 @@ from brainmri.cli import main
 from brainmri.errors import BrainmriError
 from brainmri.models.classifier import Classifier
 from brainmri.training import checkpoint, conduct, loop, prepare
-from brainmri.training.callbacks import History, Run
+from brainmri.training.callbacks import History, TrainingState
 from brainmri.training.checkpoint import Checkpoint
 from brainmri.training.recipe import OptimizerSettings
 from brainmri.training.steps import take_step
@@ -316,7 +316,9 @@ def run():
     model(torch.ones(1, 2)).sum().backward()
     optimizer.step()
     scaler = torch.amp.GradScaler("cpu", enabled=False)
-    return Run(model, model, optimizer, scaler, epochs=4, steps=1, epoch=2, scores={"val_loss": 0.5})
+    return TrainingState(
+        model, model, optimizer, scaler, epochs=4, steps=1, epoch=2, scores={"val_loss": 0.5}
+    )
 
 
 def test_only_the_very_same_training_is_resumed(run, tmp_path, capsys):

@@ -11,7 +11,7 @@ from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.store import stored_rows
 from brainmri.splits.manifest import MANIFEST_SCHEMA
-from brainmri.splits.protocols import PROTOCOLS
+from brainmri.splits.protocols import DRAWERS
 from brainmri.splits.reasons import CONFLICT, NO_LABEL, unusable
 from brainmri.splits.settings import SplitSettings
 from brainmri.splits.summary import split_summary
@@ -54,7 +54,7 @@ def split(
     usable = manifest["split"].isna()
     if not usable.any():
         raise BrainmriError(f"{inventory} has no image that could be split: none is readable and labelled.")
-    manifest.loc[usable, ["split", "reason"]] = PROTOCOLS[settings.protocol](manifest, settings)
+    manifest.loc[usable, ["split", "reason"]] = DRAWERS[settings.protocol](manifest, settings)
     found = split_summary(manifest, settings)
     for label in found["classes_without_test"]:
         print(f"split: warning: no image of the class '{label}' is left to test on, only to train on")

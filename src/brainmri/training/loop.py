@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from brainmri.errors import BrainmriError
-from brainmri.training.callbacks import Callback, Run, tell
+from brainmri.training.callbacks import Callback, TrainingState, tell
 from brainmri.training.plan import Plan
 from brainmri.training.scores import validate
 from brainmri.training.steps import take_step
 
 
-def fit(run: Run, plan: Plan, callbacks: Sequence[Callback]) -> None:
+def fit(run: TrainingState, plan: Plan, callbacks: Sequence[Callback]) -> None:
     """Train from epoch `run.epoch`, step `run.step`, to the last, or until a callback says stop.
 
     Raises
@@ -43,7 +43,7 @@ def fit(run: Run, plan: Plan, callbacks: Sequence[Callback]) -> None:
         tell(callbacks, "on_epoch_end", run)
 
 
-def train_epoch(run: Run, plan: Plan, callbacks: Sequence[Callback]) -> None:
+def train_epoch(run: TrainingState, plan: Plan, callbacks: Sequence[Callback]) -> None:
     """Show every training image to the network once, and update its weights after every batch."""
     run.model.train()
     if run.step == 0:
@@ -54,7 +54,7 @@ def train_epoch(run: Run, plan: Plan, callbacks: Sequence[Callback]) -> None:
 
 
 def train_batch(
-    run: Run, plan: Plan, callbacks: Sequence[Callback], inputs: torch.Tensor, targets: torch.Tensor
+    run: TrainingState, plan: Plan, callbacks: Sequence[Callback], inputs: torch.Tensor, targets: torch.Tensor
 ) -> None:
     """Update the weights by one batch."""
     tell(callbacks, "on_batch_begin", run)
