@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "workflow"))
+sys.path.extend(str(Path(__file__).parents[1] / "tests" / folder) for folder in ("", "workflow"))
 from killed_study import KilledStudy
 from phantom_study import SMALL_STUDY
 

@@ -40,6 +40,18 @@ def test_imports_inside_functions_and_data_files_count():
     assert "sources/phantom.py" in names("brainmri.sources.fetch")
 
 
+@pytest.mark.parametrize(
+    "command", [name for name in COMMANDS if name.startswith(("draw_", "train", "lr-find"))]
+)
+def test_a_changed_template_of_the_page_trains_and_draws_nothing_again(command):
+    files = names(COMMANDS[command][0])
+    assert not any(file.startswith(("reporting/templates/", "reporting/checklists/")) for file in files)
+
+
+def test_the_list_of_architectures_is_code_of_a_training():
+    assert "models/architectures.txt" in names("brainmri.training.train")
+
+
 def test_paths_below_the_working_directory_are_relative(monkeypatch):
     monkeypatch.chdir(PACKAGE.parent.parent)
     assert all(str(path).startswith("src/brainmri/") for path in code_of("brainmri.audit.audit"))

@@ -6,15 +6,13 @@ import pwd
 import re
 import shlex
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from helpers import BIN, ROOT, snakemake_command
 from packaging.specifiers import SpecifierSet
 
-ROOT = Path(__file__).parents[1]
-BIN = Path(sys.executable).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DOCKER, APPTAINER = "Dockerfile", "apptainer.def"
 RECIPES = [DOCKER, APPTAINER]
@@ -173,8 +171,9 @@ def in_images(tmp_path):
     path = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "TOLD": str(tmp_path / "told")}
 
     def run(*arguments: str, **config: str) -> str:
-        command = [BIN / "snakemake", "--directory", tmp_path, "--cores", "1", *arguments]
-        command += ["--configfile", ROOT / "config" / "config.yaml"]
+        command = snakemake_command(
+            "--directory", tmp_path, "--cores", "1", *arguments, config="config/config.yaml"
+        )
         command += ["--software-deployment-method", "apptainer", "--apptainer-args=--nv", "--config"]
         command += [f"{key}={value}" for key, value in {"datasets": phantom, **config}.items()]
         command += ["--", "data/phantom/fetch.json"]

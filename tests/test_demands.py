@@ -3,23 +3,21 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import yaml
+from helpers import ROOT, SCHEMA
 from hypothesis import given
 from hypothesis import strategies as st
 
 from brainmri.configuration import checked
-from brainmri.jobs import LISTED
+from brainmri.jobs import MADE
 
-ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
-from demands import DEMANDS, WITH_NETWORK, Demands  # noqa: E402 (lies beside the rules)
+from demands import DEMANDS, WITH_NETWORK, Demands
 
-SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 # A study in which each rule has a job; no two data sets are of one size.
 WHOLE = {
     "study": "whole",
@@ -75,7 +73,7 @@ def test_every_job_asks_for_what_its_stage_takes(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = [json.loads(line) for line in (tmp_path / "asked.jsonl").read_text().splitlines()]
-    assert {job["rule"] for job in jobs} == LISTED | {"all"}
+    assert {job["rule"] for job in jobs} == {*MADE, "all"}
     asked = Demands(checked(WHOLE, SCHEMA), tmp_path / "data")
     for job in (job for job in jobs if job["rule"] != "all"):
         stage = "draw" if job["rule"].startswith("draw_") else job["rule"].removesuffix("_alike")

@@ -2,19 +2,16 @@
 
 import re
 import subprocess
-import sys
 import tomllib
 from importlib.metadata import requires, version
 from itertools import chain
-from pathlib import Path
 
 import pytest
 import yaml
+from helpers import BIN, ROOT
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-BIN = Path(sys.executable).parent
 
 # Where conda calls a package otherwise than the Python index does.
 CONDA_NAMES = {

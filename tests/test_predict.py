@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import save
 
 from brainmri.artefacts import write_json
 from brainmri.cli import main
@@ -16,7 +17,7 @@ from brainmri.digests import file_digest
 from brainmri.images.box import CropSettings
 from brainmri.images.prepare import prepare_image
 from brainmri.models.build import build_model
-from brainmri.models.saved import load_model, predict_logits, save_model
+from brainmri.models.saved import load_model, predict_logits
 from brainmri.models.settings import CnnSettings, Design, HeadSettings
 
 NAMES = ["glioma", "meningioma", "no_tumor"]
@@ -30,18 +31,7 @@ def model(tmp_path):
     design = Design("cnn", 16, cnn=CnnSettings(channels=[4]), head=HeadSettings(hidden=[]))
     network = build_model(design, len(NAMES))
     network.mean, network.std = 0.5, 0.1
-    folder = tmp_path / "trained"
-    save_model(
-        network,
-        folder / "model.safetensors",
-        folder / "model.json",
-        recipe=design,
-        classes=NAMES,
-        crop=CROP,
-        manifest_digest="0" * 64,
-        facts={},
-    )
-    return folder
+    return save(network, tmp_path / "trained", design, NAMES, CROP)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from helpers import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +24,6 @@ from brainmri.standing import RUNS, epochs_in
 from brainmri.study import Study
 from brainmri.training.interruption import INTERRUPTED, Interrupted
 
-ROOT = Path(__file__).parents[1]
 EPOCH = "epoch {}/8: train loss 1; val loss 1, accuracy 0.5, macro-F1 0.4; rate 1e-03, 2.0 s, 8 images/s"
 
 

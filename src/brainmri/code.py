@@ -1,9 +1,11 @@
 """Which source files a module depends on, so that a changed stage, and no other, runs again."""
 
 import ast
+import re
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+NAME = re.compile(r"brainmri(\.\w+)+")
 
 
 def module_file(module: str) -> Path | None:
@@ -16,7 +18,7 @@ def module_file(module: str) -> Path | None:
 
 
 def imported_modules(source: Path) -> set[str]:
-    """Return the brainmri modules that a source file imports, inside functions too."""
+    """Return the brainmri modules that a source file imports, inside functions too, or names in a text."""
     found = set()
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -25,15 +27,18 @@ def imported_modules(source: Path) -> set[str]:
             found.add(node.module)
             # `from brainmri.images import crop` names a module, or something inside one.
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return {name for name in found if name.startswith("brainmri.")}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # A package whose data files are read, as by `files("brainmri.models")`.
+            found.add(node.value)
+    return {name for name in found if NAME.fullmatch(name)}
 
 
 def code_of(module: str) -> list[Path]:
     """Return the files that `module` runs through, itself first, in a stable order.
 
-    They are its source, the sources of all that it imports, and the data files (templates, tables) that lie
-    in the packages of these. Paths below the working directory are relative to it, so that they are the
-    same in every clone.
+    They are its source, the sources of all that it imports, and the data files (templates, tables) of the
+    packages that one of these names. Paths below the working directory are relative to it, so that they are
+    the same in every clone.
 
     Parameters
     ----------
@@ -55,7 +60,7 @@ def code_of(module: str) -> list[Path]:
             if file is not None and file not in reached:
                 reached.add(file)
                 waiting.append(file)
-    packages = {file.parent for file in reached} - {PACKAGE}
+    packages = {file.parent for file in reached if file.name == "__init__.py"} - {PACKAGE}
     data = {file for package in packages for file in package.rglob("*") if is_data(file)}
     return [relative_where_possible(file) for file in [start, *sorted((reached | data) - {start})]]
 

@@ -26,8 +26,6 @@ NUMBERS = {
 }  # fmt: skip
 TRUTH_VALUES = {"fallback", "label_conflict"}
 NUMBER_STARTS = ("logit_", "prob_", "accuracy", "macro_")
-# What the column `split` of a manifest holds.
-MANIFEST_PARTS = ("train", "val", "test", "excluded")
 # What names an image, or places it, is known of each row.
 NEVER_NULL = {"image_id", "image_id_a", "image_id_b", "path", "dataset", "split", "part", "status"}
 

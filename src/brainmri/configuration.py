@@ -13,6 +13,7 @@ from brainmri.labels import FOLDER_WORDS
 from brainmri.plain import strange_parts
 from brainmri.selection import selected, unknown_choices
 from brainmri.sources.settings import SourceSettings
+from brainmri.sources.synthetic.settings import PhantomSettings
 from brainmri.splits.folds import fold_names, with_folds
 from brainmri.splits.settings import SplitSettings
 from brainmri.texts import with_numbers
@@ -205,6 +206,8 @@ def impossible_wishes(config: dict) -> Iterator[str]:
 def impossible_dataset(place: str, dataset: dict, config: dict) -> Iterator[str]:
     """Yield what cannot be met in one data set."""
     yield from refused(place, lambda: SourceSettings(**dataset["source"]))
+    phantom = dataset["source"].get("phantom") or {}
+    yield from refused(f"{place}.source.phantom", lambda: PhantomSettings(**phantom))
     yield from refused(place, lambda: LayoutSettings(**dataset["layout"]))
     yield from refused(place, lambda: CropSettings(**dataset["crop"]))
     splits = config["splits"].keys() | with_folds(config["splits"]).keys()

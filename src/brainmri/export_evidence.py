@@ -13,6 +13,7 @@ from brainmri.images.box import CropSettings
 from brainmri.images.decoder_messages import decoder_messages
 from brainmri.images.store import checked_rows
 from brainmri.predict import listed_files, read_image
+from brainmri.splits.manifest import read_manifest
 
 SYNTHETIC_IMAGES = 32
 
@@ -67,8 +68,7 @@ def from_predictions(
     table = read_parquet(predictions, ["image_id", *(f"logit_{name}" for name in document["classes"])])
     if table.empty:
         raise BrainmriError(f"{predictions} holds no prediction: run predict_split again.")
-    known = read_parquet(manifest, ["image_id", "row"]).dropna().drop_duplicates("image_id")
-    rows = table["image_id"].map(known.set_index("image_id")["row"])
+    rows = table["image_id"].map(read_manifest(manifest, ["row"]).set_index("image_id")["row"])
     rows = checked_rows(rows, len(images), predictions, "predict_split")
     logits = table.drop(columns="image_id").to_numpy(dtype=np.float64)
     return Evidence(images, rows, f"{len(rows)} validation and test images of {predictions}", logits)

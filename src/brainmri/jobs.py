@@ -6,7 +6,7 @@ Snakemake plans and makes.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -17,13 +17,59 @@ from brainmri.study import Run, Study
 REMEMBERED = "study.json"
 # Pixels a side of the whole images in which copies are looked for.
 AUDIT_SIZE = 256
-# The rules whose jobs are listed here. Of any other rule, what left a record is a job.
-LISTED = {
-    *("fetch", "checksum", "inventory", "crop", "shrink", "crop_alike", "audit", "overlap", "pool"),
-    *("split", "baselines", "train", "probes", "predict_split", "predict_external", "evaluate", "plot_data"),
-    *("explain", "compare", "draw_dataset", "draw_quality", "draw_audit", "draw_split", "draw_model"),
-    *("draw_curves", "draw_explain", "draw_probes", "draw_pairs", "draw_external", "draw_comparison"),
-    "report",
+DATA, OF_SPLIT = "{data}/{dataset}", "{study}/{dataset}/{split}"
+RUN, FIGURES = OF_SPLIT + "/{model}/seed{seed}", "{study}/figures/{dataset}"
+FIGURES_OF_RUN = FIGURES + "/{split}/{model}/seed{seed}"
+COPIES = [f"{DATA}/{name}.parquet" for name in ("duplicates", "groups", "rejected")]
+SHEETS = ("groups", "across", "conflicts", "weakest", "rejected", "neighbours")
+# What each rule makes, as workflow/rules say it. A rule that is not listed is known by its record alone.
+MADE = {
+    "fetch": [f"{DATA}/fetch.json"],
+    "checksum": [f"{DATA}/checksums.parquet"],
+    "inventory": [f"{DATA}/inventory.parquet"],
+    "pool": [f"{DATA}/fetch.json", f"{DATA}/inventory.parquet", f"{DATA}/audit.json", *COPIES],
+    "crop": [f"{DATA}/images_{{size}}.npy", f"{DATA}/crops_{{size}}.parquet"],
+    "crop_alike": [
+        f"{DATA}/alike/{{other}}/{name}" for name in ("images_{size}.npy", "crops_{size}.parquet")
+    ],
+    "shrink": [f"{DATA}/whole_{AUDIT_SIZE}.npy", f"{DATA}/whole_{AUDIT_SIZE}.parquet"],
+    "audit": [f"{DATA}/audit.json", *COPIES],
+    "overlap": [f"{DATA}/overlap/{{other}}.parquet"],
+    "split": [f"{OF_SPLIT}/manifest.parquet", f"{OF_SPLIT}/split.json"],
+    "baselines": [f"{OF_SPLIT}/baselines.json", f"{OF_SPLIT}/baselines.parquet"],
+    "draw_split": [f"{FIGURES}/{{split}}/class_counts.svg"],
+    "train": [f"{RUN}/{name}" for name in ("model.safetensors", "model.json", "history.parquet")],
+    "predict_split": [f"{RUN}/predictions.parquet", f"{RUN}/calibration.json"],
+    "evaluate": [f"{RUN}/metrics.json", f"{RUN}/curves.parquet"],
+    "plot_data": [f"{RUN}/plots/history.csv", f"{RUN}/plots/confusion.csv"],
+    "draw_model": [
+        f"{FIGURES_OF_RUN}/{name}"
+        for name in ("curves.svg", "confusion_matrix.svg", "gallery.png", "gallery.parquet")
+    ],
+    "draw_curves": [
+        f"{FIGURES_OF_RUN}/{name}.svg"
+        for name in ("roc", "precision_recall", "reliability", "risk_coverage", "decision")
+    ],
+    "explain": [f"{RUN}/explain/explain.parquet", f"{RUN}/explain/explain.json"],
+    "draw_explain": [f"{RUN}/explain/panel.png"],
+    "probes": [f"{OF_SPLIT}/probes/{{model}}/probes.{ending}" for ending in ("json", "parquet")],
+    "draw_probes": [f"{FIGURES}/{{split}}/probes/{{model}}/probes.png"],
+    "predict_external": [f"{RUN}/external/{{other}}.parquet"],
+    "draw_external": ["{study}/figures/external/{model}.svg"],
+    "compare": [f"{{study}}/{name}.parquet" for name in ("comparison", "pairs", "leakage", "external")],
+    "draw_comparison": ["{study}/figures/comparison.svg"],
+    "draw_dataset": [f"{FIGURES}/samples.png", f"{FIGURES}/crops.png"],
+    "draw_audit": [f"{FIGURES}/copies/{sheet}.png" for sheet in SHEETS],
+    "draw_quality": [f"{FIGURES}/quality.png"],
+    "draw_pairs": [f"{FIGURES}/{{split}}/pairs.svg"],
+    "report": ["{study}/report/index.html"],
+}
+# These lie with their data set's logs, and serve every study.
+LOGS_OF_DATA = {
+    **{rule: rule for rule in ("fetch", "checksum", "inventory", "pool", "shrink", "audit")},
+    "crop": "crop_{size}",
+    "crop_alike": "crop_alike_{other}_{size}",
+    "overlap": "overlap-{other}",
 }
 
 
@@ -64,181 +110,92 @@ class Job:
 
 def jobs_of(study: Study) -> list[Job]:
     """Return every job of a study, in the order in which its stages run."""
-    places = study.dataset_splits()
-    return [
-        *[job for dataset in study.datasets for job in data_jobs(study, dataset)],
-        *overlap_jobs(study),
-        *[job for place in places for job in split_jobs(study, *place)],
-        *[job for run in study.runs() for job in run_jobs(study, run)],
-        *[job for place in study.probed() for job in probe_jobs(study, *place)],
-        *external_jobs(study),
-        *study_jobs(study),
-        *[job for dataset in study.datasets for job in drawing_jobs(study, dataset)],
-        *[drawn_pairs(study, *place) for place in places],
-        *other_jobs(study),
-        report_job(study),
-    ]
+    listed = [job_of(study, rule, wildcards) for rule, wildcards in planned(study)]
+    return [*listed, *other_jobs(study), job_of(study, "report", {})]
 
 
-def data_jobs(study: Study, dataset: str) -> Iterator[Job]:
-    """Yield what is done once to a data set, for every study."""
-    folder, logs = study.data_folder(dataset), study.logs_dir / "data" / dataset
-
-    def job(rule: str, *outputs: str) -> Job:
-        return Job(rule, {"dataset": dataset}, logs / f"{rule}.log", tuple(folder / name for name in outputs))
-
-    tables = [f"{name}.parquet" for name in ("duplicates", "groups", "rejected")]
-    if study.members_of(dataset):
-        yield job("pool", "fetch.json", "inventory.parquet", "audit.json", *tables)
+def job_of(study: Study, rule: str, wildcards: dict) -> Job:
+    """Return the job of a listed rule."""
+    told = {name: str(value) for name, value in wildcards.items()}
+    if rule in LOGS_OF_DATA:
+        log = study.logs_dir / "data" / told["dataset"] / LOGS_OF_DATA[rule].format(**told)
     else:
-        yield job("fetch", "fetch.json")
-        yield job("checksum", "checksums.parquet")
-        yield job("inventory", "inventory.parquet")
+        values = [f"seed{value}" if name == "seed" else value for name, value in told.items()]
+        log = study.logs_dir.joinpath(study.name, rule, *(["-".join(values)] if values else []))
+    folders = {"data": study.data_dir, "study": study.folder}
+    outputs = [Path(pattern.format(**folders, **told)) for pattern in MADE[rule]]
+    return Job(rule, told, log.with_name(f"{log.name}.log"), tuple(outputs))
+
+
+def planned(study: Study) -> Iterator[tuple[str, dict]]:
+    """Yield each job of a study, but its report: rule and wildcards."""
+    for dataset in study.datasets:
+        yield from data_jobs(study, dataset)
+    for dataset, other in study.overlapping_pairs():
+        yield "overlap", {"dataset": dataset, "other": other}
+    for dataset, split in study.dataset_splits():
+        yield from each(("split", "baselines", "draw_split"), dataset=dataset, split=split)
+    of_run = ("train", "predict_split", "evaluate", "plot_data", "draw_model", "draw_curves")
+    of_run += ("explain", "draw_explain") if study.explain.get("images") else ()
+    for run in study.runs():
+        yield from each(of_run, **wildcards_of(run))
+    for dataset, split in study.probed():
+        yield from each(("probes", "draw_probes"), dataset=dataset, split=split, model=study.probed_model())
+    for run, other in study.external_tests():
+        yield "predict_external", wildcards_of(run) | {"other": other}
+    for model in study.models_tested_outside():
+        yield "draw_external", {"model": model}
+    yield from each(("compare", "draw_comparison"))
+    for dataset in study.datasets:
+        yield from each(("draw_dataset", "draw_audit", "draw_quality"), dataset=dataset)
+    for dataset, split in study.dataset_splits():
+        yield "draw_pairs", {"dataset": dataset, "split": split}
+
+
+def each(rules: Iterable[str], **wildcards) -> Iterator[tuple[str, dict]]:
+    """Yield several rules with the same wildcards."""
+    yield from ((rule, wildcards) for rule in rules)
+
+
+def wildcards_of(run: Run) -> dict:
+    """Return what tells a training from the others."""
+    return {name: getattr(run, name) for name in ("dataset", "split", "model", "seed")}
+
+
+def data_jobs(study: Study, dataset: str) -> Iterator[tuple[str, dict]]:
+    """Yield what is done once to a data set, for every study: rule and wildcards."""
+    is_pooled = bool(study.members_of(dataset))
+    yield from each(("pool",) if is_pooled else ("fetch", "checksum", "inventory"), dataset=dataset)
     sizes = study.image_sizes()
     tested = {run.dataset for run, other in study.external_tests() if other == dataset}
     own, alike = {sizes[-1]}, []
     for place in sorted(tested):
-        if study.prepared_folder(place, dataset) == folder:
+        if study.prepared_folder(place, dataset) == study.data_folder(dataset):
             own |= set(sizes)
         else:
-            alike += [(place, size) for size in sizes]
+            alike += [place]
     for size in sizes if study.splits_of(dataset) else sorted(own):
-        outputs = (folder / f"images_{size}.npy", folder / f"crops_{size}.parquet")
-        yield Job("crop", {"dataset": dataset, "size": str(size)}, logs / f"crop_{size}.log", outputs)
-    for other, size in alike:
-        place = study.prepared_folder(other, dataset)
-        outputs = (place / f"images_{size}.npy", place / f"crops_{size}.parquet")
-        wildcards = {"dataset": dataset, "other": other, "size": str(size)}
-        yield Job("crop_alike", wildcards, logs / f"crop_alike_{other}_{size}.log", outputs)
-    yield job("shrink", f"whole_{AUDIT_SIZE}.npy", f"whole_{AUDIT_SIZE}.parquet")
-    if not study.members_of(dataset):
-        yield job("audit", "audit.json", *tables)
-
-
-def overlap_jobs(study: Study) -> Iterator[Job]:
-    """Yield the comparisons of two data sets."""
-    for dataset, other in study.overlapping_pairs():
-        log = study.logs_dir / "data" / dataset / f"overlap-{other}.log"
-        wildcards = {"dataset": dataset, "other": other}
-        yield Job("overlap", wildcards, log, (study.overlap_path(dataset, other),))
-
-
-def split_jobs(study: Study, dataset: str, split: str) -> Iterator[Job]:
-    """Yield what is done to a split of a data set."""
-    folder, logs = study.split_folder(dataset, split), study.logs_dir / study.name
-    made = {
-        "split": [folder / "manifest.parquet", folder / "split.json"],
-        "baselines": [folder / "baselines.json", folder / "baselines.parquet"],
-        "draw_split": [study.split_figures(dataset, split) / "class_counts.svg"],
-    }
-    for rule, outputs in made.items():
-        log = logs / rule / f"{dataset}-{split}.log"
-        yield Job(rule, {"dataset": dataset, "split": split}, log, tuple(outputs))
-
-
-def probe_jobs(study: Study, dataset: str, split: str) -> Iterator[Job]:
-    """Yield what is done with the probes of a split."""
-    folder, model = study.probes_folder(dataset, split), study.probed_model()
-    made = {
-        "probes": (folder / "probes.json", folder / "probes.parquet"),
-        "draw_probes": (study.probes_figure(dataset, split),),
-    }
-    for rule, outputs in made.items():
-        log = study.logs_dir / study.name / rule / f"{dataset}-{split}-{model}.log"
-        yield Job(rule, {"dataset": dataset, "split": split, "model": model}, log, outputs)
-
-
-def external_jobs(study: Study) -> Iterator[Job]:
-    """Yield the tests of trainings on other data sets, and the figures of them."""
-    for run, other in study.external_tests():
-        wildcards = {"dataset": run.dataset, "split": run.split, "model": run.model, "seed": str(run.seed)}
-        name = f"{run.dataset}-{run.split}-{run.model}-seed{run.seed}-{other}.log"
-        log = study.logs_dir / study.name / "predict_external" / name
-        yield Job("predict_external", wildcards | {"other": other}, log, (study.external_path(run, other),))
-    for model in study.models_tested_outside():
-        log = study.logs_dir / study.name / "draw_external" / f"{model}.log"
-        yield Job("draw_external", {"model": model}, log, (study.external_figure(model),))
-
-
-def run_jobs(study: Study, run: Run) -> Iterator[Job]:
-    """Yield a training and what is done with its model."""
-    made = {
-        "train": [run.folder / name for name in ("model.safetensors", "model.json", "history.parquet")],
-        "predict_split": [run.folder / name for name in ("predictions.parquet", "calibration.json")],
-        "evaluate": [run.folder / name for name in ("metrics.json", "curves.parquet")],
-        "plot_data": [run.folder / "plots" / name for name in ("history.csv", "confusion.csv")],
-        "draw_model": [
-            run.figures / name
-            for name in ("curves.svg", "confusion_matrix.svg", "gallery.png", "gallery.parquet")
-        ],
-        "draw_curves": [
-            run.figures / f"{name}.svg"
-            for name in ("roc", "precision_recall", "reliability", "risk_coverage", "decision")
-        ],
-    }
-    if study.explain.get("images"):
-        folder = run.folder / "explain"
-        made["explain"] = [folder / "explain.parquet", folder / "explain.json"]
-        made["draw_explain"] = [folder / "panel.png"]
-    wildcards = {"dataset": run.dataset, "split": run.split, "model": run.model, "seed": str(run.seed)}
-    name = f"{run.dataset}-{run.split}-{run.model}-seed{run.seed}.log"
-    for rule, outputs in made.items():
-        yield Job(rule, wildcards, study.logs_dir / study.name / rule / name, tuple(outputs))
-
-
-def study_jobs(study: Study) -> Iterator[Job]:
-    """Yield what is done once over all trainings."""
-    made = {
-        "compare": [
-            study.folder / f"{name}.parquet" for name in ("comparison", "pairs", "leakage", "external")
-        ],
-        "draw_comparison": [study.folder / "figures" / "comparison.svg"],
-    }
-    for rule, outputs in made.items():
-        yield Job(rule, {}, study.logs_dir / study.name / f"{rule}.log", tuple(outputs))
-
-
-def drawing_jobs(study: Study, dataset: str) -> Iterator[Job]:
-    """Yield the figures of a data set."""
-    folder = study.dataset_figures(dataset)
-    sheets = ("groups", "across", "conflicts", "weakest", "rejected", "neighbours")
-    made = {
-        "draw_dataset": [folder / "samples.png", folder / "crops.png"],
-        "draw_audit": [folder / "copies" / f"{sheet}.png" for sheet in sheets],
-        "draw_quality": [folder / "quality.png"],
-    }
-    for rule, outputs in made.items():
-        log = study.logs_dir / study.name / rule / f"{dataset}.log"
-        yield Job(rule, {"dataset": dataset}, log, tuple(outputs))
-
-
-def drawn_pairs(study: Study, dataset: str, split: str) -> Job:
-    """Return the job that draws the models of a split against each other."""
-    log = study.logs_dir / study.name / "draw_pairs" / f"{dataset}-{split}.log"
-    output = study.split_figures(dataset, split) / "pairs.svg"
-    return Job("draw_pairs", {"dataset": dataset, "split": split}, log, (output,))
+        yield "crop", {"dataset": dataset, "size": size}
+    for other in alike:
+        for size in sizes:
+            yield "crop_alike", {"dataset": dataset, "other": other, "size": size}
+    yield from each(("shrink",) if is_pooled else ("shrink", "audit"), dataset=dataset)
 
 
 def other_jobs(study: Study) -> Iterator[Job]:
     """Yield the jobs of rules that are not listed here, as far as they have left a record."""
     for record in sorted((study.logs_dir / study.name).rglob("*.jsonl")):
         named = record.parent.name if record.parent.name != study.name else record.stem
-        if named not in LISTED:
+        if named not in MADE:
             wildcards = {"of": record.stem} if named != record.stem else {}
             yield Job(named, wildcards, record.with_suffix(".log"), ())
     for dataset in study.datasets:
         for record in sorted((study.logs_dir / "data" / dataset).glob("*.jsonl")):
             # crop_64, crop_alike_north_64 and overlap-north are those of rules that are listed.
-            if not any(re.fullmatch(rf"{name}([-_].*)?", record.stem) for name in LISTED):
+            if not any(re.fullmatch(rf"{name}([-_].*)?", record.stem) for name in MADE):
                 named = re.split(r"-|_\d", record.stem)[0]
                 wildcards = {"dataset": dataset} | ({"of": record.stem} if named != record.stem else {})
                 yield Job(named, wildcards, record.with_suffix(".log"), ())
-
-
-def report_job(study: Study) -> Job:
-    """Return the job that writes the page."""
-    page = study.folder / "report" / "index.html"
-    return Job("report", {}, study.logs_dir / study.name / "report.log", (page,))
 
 
 def document_of(study: Study) -> dict:

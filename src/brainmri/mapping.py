@@ -1,12 +1,17 @@
 """Settings made of mappings, such as those read from YAML or JSON, with errors for people."""
 
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, field, fields, is_dataclass
+from operator import ge, gt, le, lt
 from pathlib import Path
 from sys import float_info
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from brainmri.errors import BrainmriError, nearest, shown
+
+# How JSON Schema's words for the limits of a number compare it with them.
+LIMITS = {"minimum": ge, "maximum": le, "exclusiveMinimum": gt, "exclusiveMaximum": lt}
 
 
 def is_number(value) -> bool:
@@ -48,14 +53,18 @@ def settings_from(kind: type, document: dict, where: str = ""):
 
 def value_of(hint, value, where: str):
     """Return `value` as the type `hint` wants it: nested settings made, numbers and lists checked."""
-    alternatives = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    for alternative in alternatives:
+    for alternative in alternatives_of(hint):
         if is_dataclass(alternative) and isinstance(value, dict):
             return settings_from(alternative, value, where)
-    if any(fits(alternative, value) for alternative in alternatives):
+    if any(fits(alternative, value) for alternative in alternatives_of(hint)):
         return value
-    allowed = ", ".join(wording(alternative) for alternative in alternatives)
+    allowed = ", ".join(wording(alternative) for alternative in alternatives_of(hint))
     raise BrainmriError(f"{where} is {shown(value)}; allowed: {allowed}.")
+
+
+def alternatives_of(hint) -> tuple:
+    """Return the types of which a value may be one."""
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
 def fits(hint, value) -> bool:
@@ -91,3 +100,74 @@ def wording(hint) -> str:
         type(None): "null",
     }
     return words.get(hint, "a text")
+
+
+def limited(default, **limits):
+    """Return a dataclass field of limited numbers, or lists of them.
+
+    Parameters
+    ----------
+    default
+        What the field is where nothing is given.
+    limits
+        In the words of JSON Schema: `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` of the
+        number, or of each entry of a list; `minItems` and `maxItems` of the list.
+    """
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=limits)
+    return field(default=default, metadata=limits)
+
+
+def check_settings(settings, where: str = "") -> None:
+    """Raise unless each field of a settings dataclass is of its type and within its limits.
+
+    Parameters
+    ----------
+    settings
+        The dataclass.
+    where
+        What precedes its keys in messages, such as ``"optimizer."``.
+
+    Raises
+    ------
+    BrainmriError
+        ``"head.dropout is 1.5; allowed: 0 up to, not including, 1."``
+    """
+    hints = get_type_hints(type(settings))
+    for item in fields(settings):
+        value, key = getattr(settings, item.name), f"{where}{item.name}"
+        value_of(hints[item.name], value, key)
+        if not is_within(value, item.metadata):
+            raise BrainmriError(
+                f"{key} is {shown(value)}; allowed: {limits_in_words(hints[item.name], item.metadata)}."
+            )
+
+
+def is_within(value, limits: Mapping) -> bool:
+    """Say whether a number, or a list and each of its numbers, keeps its limits; null always does."""
+    if isinstance(value, list | tuple):
+        fewest, most = limits.get("minItems", 0), limits.get("maxItems", len(value))
+        return fewest <= len(value) <= most and all(is_within(entry, limits) for entry in value)
+    return value is None or all(LIMITS[word](value, limits[word]) for word in LIMITS.keys() & limits.keys())
+
+
+def limits_in_words(hint, limits: Mapping) -> str:
+    """Return what limits of a field allow: ``"above 0, below 100, or null"``."""
+    match limits:
+        case {"minimum": low, "maximum": high}:
+            span = f"{low} to {high}"
+        case {"minimum": low, "exclusiveMaximum": high}:
+            span = f"{low} up to, not including, {high}"
+        case {"exclusiveMinimum": low, "maximum": high}:
+            span = f"above {low}, up to {high}"
+        case {"exclusiveMinimum": low, "exclusiveMaximum": high}:
+            span = f"above {low}, below {high}"
+        case {"minimum": low}:
+            span = f"{low} or more"
+        case {"exclusiveMinimum": low}:
+            span = f"above {low}"
+    fewest, most = limits.get("minItems", 0), limits.get("maxItems")
+    count = f"{most}" if fewest == most else f"{fewest} to {most}"
+    kinds = [get_origin(kind) or kind for kind in alternatives_of(hint)]
+    words = {list: f"{count} numbers, each {span}", type(None): "null"}
+    return ", or ".join(words.get(kind, span) for kind in kinds)

@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 import slurm_cluster
-from faulty_run import ROOT, WANTED, FaultyRun, snakemake
+from faulty_run import WANTED, FaultyRun, snakemake
+from helpers import ROOT
 
 
 @pytest.fixture(scope="session")

@@ -2,16 +2,14 @@
 
 import os
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+from helpers import ROOT, snakemake_command
 from slurm_cluster import SlurmCluster
 
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
 # Long enough for two trainings to be met at work, on a fast machine too.
 EPOCHS = 300
 STUDY = {
@@ -59,9 +57,8 @@ def snakemake(folder: Path, *arguments: str) -> list[str]:
     """Return the words of a run of the study in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
-    words = [BIN / "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
-    words += ["--configfile", folder / "study.yaml", "--workflow-profile", ROOT / "profiles/default"]
-    return [str(word) for word in [*words, *arguments]]
+    words = ["--directory", folder, "--workflow-profile", ROOT / "profiles/default"]
+    return snakemake_command(*words, *arguments, config=folder / "study.yaml")
 
 
 def waited_for(holds, what: str, process: subprocess.Popen, told, seconds: float):

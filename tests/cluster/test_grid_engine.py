@@ -6,7 +6,8 @@ import subprocess
 
 import grid_engine
 import pytest
-from faulty_run import ROOT, RUNS, snakemake, waited_for
+from faulty_run import RUNS, snakemake, waited_for
+from helpers import ROOT
 from slurm_cluster import started
 
 pytestmark = pytest.mark.slow

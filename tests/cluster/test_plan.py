@@ -10,7 +10,8 @@ from shutil import copytree
 
 import pytest
 import yaml
-from faulty_run import BIN, ROOT, STUDY
+from faulty_run import STUDY
+from helpers import ROOT, snakemake_command
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +39,7 @@ def snakemake(folder, *arguments, study=None):
         (folder / "study.yaml").write_text(yaml.safe_dump(study))
         # As in a clone, the profile's programs lie below the folder that is worked in.
         (folder / "profiles").symlink_to(ROOT / "profiles")
-    words = [BIN / "snakemake", "--snakefile", ROOT / "Snakefile", "--configfile", "study.yaml", *arguments]
+    words = snakemake_command(*arguments)
     environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, env=environment)
     return done.returncode, done.stdout + done.stderr

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from faulty_run import BIN, ROOT, STUDY
+from faulty_run import STUDY
+from helpers import ROOT, snakemake_command
 
 SCRIPT = ROOT / "profiles/schedulers.py"
 sys.path.insert(0, str(SCRIPT.parent))
@@ -380,8 +381,7 @@ def test_a_study_goes_through_a_scheduler(tmp_path):
     (folder / "profiles").symlink_to(ROOT / "profiles")
     (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
     target = "data/phantom/inventory.parquet"
-    words = [BIN / "snakemake", "--snakefile", ROOT / "Snakefile", "--configfile", "study.yaml"]
-    words += ["--profile", "profiles/pbs", "--latency-wait", "20", "--", target]
+    words = snakemake_command("--profile", "profiles/pbs", "--latency-wait", "20", "--", target)
     environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pandas as pd
 import pytest
-from faulty_run import EPOCHS, ROOT, WANTED
+from faulty_run import EPOCHS, WANTED
+from helpers import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "workflow"))
 from killed_study import made_in

@@ -213,6 +213,13 @@ def test_predictions_that_do_not_fit_are_refused(folder, tmp_path, change, words
     assert not (tmp_path / "explain.json").exists()
 
 
+def test_a_manifest_that_lists_an_image_twice_is_refused(folder, tmp_path):
+    path, table = tmp_path / "manifest.parquet", read_parquet(folder / "manifest.parquet")
+    write_parquet(pd.concat([table, table.tail(1)]), path, config={})
+    with pytest.raises(BrainmriError, match="twice"):
+        run(folder, tmp_path, manifest=path)
+
+
 def test_calibrations_and_images_of_another_model_are_refused(folder, tmp_path):
     fitted = read_json(folder / "calibration.json")
     for change, words in (({"weights_sha256": "0"}, "another model"), ({"temperature": None}, "temperature")):

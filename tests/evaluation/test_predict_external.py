@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import save
 
 from brainmri.artefacts import read_json, read_parquet, write_json, write_parquet
 from brainmri.cli import main
@@ -16,7 +17,6 @@ from brainmri.evaluation.probabilities import softmax
 from brainmri.images.box import CropSettings
 from brainmri.images.crop import crop
 from brainmri.models.build import build_model
-from brainmri.models.saved import save_model
 from brainmri.models.settings import CnnSettings, Design, HeadSettings
 from brainmri.predict import predict
 from brainmri.splits.reasons import CONFLICT, NO_LABEL
@@ -83,16 +83,7 @@ def write_own(folder) -> None:
     design = Design("cnn", SIZE, cnn=CnnSettings(channels=[4]), head=HeadSettings(hidden=[]))
     network = build_model(design, len(NAMES))
     network.mean, network.std = 0.3, 0.2
-    save_model(
-        network,
-        folder / "model.safetensors",
-        folder / "model.json",
-        recipe=design,
-        classes=NAMES,
-        crop=vars(CROP),
-        manifest_digest=file_digest(folder / "manifest.parquet"),
-        facts={},
-    )
+    save(network, folder, design, NAMES, vars(CROP), file_digest(folder / "manifest.parquet"))
     digest = file_digest(folder / "model.safetensors")
     write_json({"temperature": TEMPERATURE, "weights_sha256": digest}, folder / "calibration.json")
     own = pd.DataFrame({"image_id": NAMES, "split": "test", "group_id": NAMES, "label": NAMES})
@@ -279,7 +270,7 @@ def test_a_manifest_whose_relatives_cannot_all_be_told_is_refused(arguments, tmp
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda table: table.assign(group_id=None), "tested image without group_id"),
+        (lambda table: table.assign(group_id=None), "without group_id"),
         (lambda table: table.assign(tested_on="north"), "a data set tested on itself"),
         (lambda table: pd.concat([table, table]), "twice"),
     ],

@@ -128,15 +128,15 @@ def test_the_same_seed_gives_the_same_bits_and_nothing_is_left_behind(files, pro
 
 
 def test_a_stage_that_was_stopped_goes_on_and_trains_no_probe_twice(files, probed, monkeypatch, capsys):
-    real, calls = probe_training.train, []
+    real, calls = probe_training.conduct, []
 
-    def stopping(manifest, images, model, *arguments, **options):
-        if "centre_masked" in str(model) and not calls:
-            calls.append(model)
+    def stopping(order):
+        if "centre_masked" in str(order.model) and not calls:
+            calls.append(order.model)
             raise BrainmriError("stopped, as asked")
-        real(manifest, images, model, *arguments, **options)
+        real(order)
 
-    monkeypatch.setattr(probe_training, "train", stopping)
+    monkeypatch.setattr(probe_training, "conduct", stopping)
     with pytest.raises(BrainmriError, match="as asked"):
         files.probe("stopped")
     capsys.readouterr()

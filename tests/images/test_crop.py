@@ -1,13 +1,13 @@
 """The packed array: right rows, right boxes, the same bytes whatever the workers."""
 
 import shutil
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from helpers import Trap
 
 from brainmri.artefacts import write_parquet
 from brainmri.errors import BrainmriError
@@ -155,16 +155,6 @@ def test_a_store_that_is_broken_is_one_sentence(tmp_path):
             open_images(path)
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
-
-
-class Trap:
-    """A pickle that would make a file when a careless reader loads it."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
 
 
 def test_a_pickle_in_a_packed_array_is_not_run(tmp_path):

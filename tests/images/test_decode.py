@@ -1,6 +1,5 @@
 """Decoding hostile, damaged and unusual images."""
 
-import io
 import struct
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from helpers import encoded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -17,13 +17,6 @@ from brainmri.images.decode import DecodeError, checked_header, decode_gray
 from brainmri.images.header import HeaderError, read_header
 
 GRAY = (np.add.outer(np.arange(40), np.arange(60)) * 2).astype(np.uint8)
-
-
-def encoded(array, ending, **options):
-    """Return an image file's bytes, written by Pillow."""
-    buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, ending, **options)
-    return buffer.getvalue()
 
 
 def status_of(data):

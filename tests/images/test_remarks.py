@@ -6,24 +6,18 @@ import struct
 import cv2
 import numpy as np
 import pytest
+from helpers import encoded
 from PIL import Image
 
 from brainmri.images.decode import DecodeError, decode_gray
 from brainmri.images.header import read_header
-from brainmri.images.remarks import REMARKS, joined
+from brainmri.images.remarks import REMARKS, joined_remarks
 
 GRAY = (np.add.outer(np.arange(40), np.arange(60)) * 2).astype(np.uint8)
 PICTURE = Image.fromarray(GRAY)
 ALPHA = np.full_like(GRAY, 255)
 ALPHA[:, :20] = 0
 ALPHA[:, 20:30] = 128
-
-
-def encoded(picture, ending, **options):
-    """Return an image file's bytes, written by Pillow."""
-    buffer = io.BytesIO()
-    picture.save(buffer, ending, **options)
-    return buffer.getvalue()
 
 
 def turned():
@@ -79,7 +73,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_odd_is_remarked_and_decoded(case):
     data, words = CASES[case]
-    assert (joined(read_header(data).remarks) or "") == words
+    assert (joined_remarks(read_header(data).remarks) or "") == words
     assert decode_gray(data).dtype == np.uint8
 
 
@@ -159,6 +153,6 @@ def test_a_tiff_of_giant_tiles_is_refused():
 
 
 def test_remarks_stand_in_one_order():
-    assert joined(["tiny", "cmyk"]) == "cmyk;tiny"
-    assert joined([]) is None
+    assert joined_remarks(["tiny", "cmyk"]) == "cmyk;tiny"
+    assert joined_remarks([]) is None
     assert all(";" not in word for word in REMARKS)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import Trap
 from safetensors.torch import save_file
 
 from brainmri.errors import BrainmriError
@@ -134,16 +135,6 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, colour_model):
     file.unlink()
     with pytest.raises(BrainmriError, match="does not exist"):
         build_model(design, 4)
-
-
-class Trap:
-    """A pickle that would write a file when it is loaded by a careless reader."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
 
 
 def test_a_pickle_is_read_without_running_it(tmp_path, colour_model):

@@ -13,6 +13,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
+from helpers import save
 
 import brainmri.export
 from brainmri.artefacts import write_json
@@ -25,7 +26,7 @@ from brainmri.export import FORMATS, compared_with_predictions, export
 from brainmri.export_evidence import Evidence
 from brainmri.models.build import build_model
 from brainmri.models.exported import traced, write_onnx
-from brainmri.models.saved import load_model, predict_logits, save_model
+from brainmri.models.saved import load_model, predict_logits
 from brainmri.models.settings import CnnSettings, Design, HeadSettings
 
 NAMES = ["glioma", "méningiome", "no_tumor"]
@@ -44,17 +45,7 @@ def saved(folder, design, manifest_digest="0" * 64):
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.normal_(module.running_mean)
             torch.nn.init.uniform_(module.running_var, 0.5, 2)
-    save_model(
-        network,
-        folder / "model.safetensors",
-        folder / "model.json",
-        recipe=design,
-        classes=NAMES,
-        crop=CROP,
-        manifest_digest=manifest_digest,
-        facts={},
-    )
-    return folder
+    return save(network, folder, design, NAMES, CROP, manifest_digest)
 
 
 def calibrate(model, referral=0.5):

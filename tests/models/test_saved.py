@@ -6,13 +6,14 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from helpers import save
 from safetensors.torch import load_file, save_file
 
 from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.mapping import settings_from
 from brainmri.models.build import build_model
-from brainmri.models.saved import load_model, predict_logits, save_model
+from brainmri.models.saved import load_model, predict_logits
 from brainmri.models.settings import Design
 
 
@@ -30,18 +31,8 @@ def saved(tmp_path):
     )
     model = build_model(design, 3)
     model.mean, model.std = 0.25, 0.2
-    folder = tmp_path / "run"
-    save_model(
-        model,
-        folder / "model.safetensors",
-        folder / "model.json",
-        recipe=design,
-        classes=["glioma", "meningioma", "pituitary"],
-        crop={"method": "none"},
-        manifest_digest="0" * 64,
-        facts={"seed": 3, "best_epoch": 2},
-    )
-    return folder, model
+    classes = ["glioma", "meningioma", "pituitary"]
+    return save(model, tmp_path / "run", design, classes, {"method": "none"}, seed=3, best_epoch=2), model
 
 
 def test_what_was_saved_comes_back(saved, images):

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import texts
 from PIL import Image
 
 from brainmri.artefacts import read_parquet, write_parquet
@@ -17,11 +18,6 @@ from brainmri.reporting.draw_split import class_counts_figure
 from brainmri.reporting.style import figure_style
 
 SIZE = 64
-
-
-def texts(figure) -> list[str]:
-    """Return all words of a figure."""
-    return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
 
 
 def arguments(study, folder) -> dict:

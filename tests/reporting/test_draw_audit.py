@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import texts
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -56,11 +57,6 @@ PAIRS = pair_table(
     ("neighbour", 0.95, "g5", "g6", "glioma", "meningioma", "train", "test"),
     ("neighbour", 0.94, "g6", "g5", "glioma", "glioma", "train", "train"),
 )
-
-
-def texts(figure) -> list[str]:
-    """Return all words of a figure."""
-    return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
 
 
 def test_pairs_across_show_each_kind_and_each_group_once_and_no_neighbours():

@@ -1,12 +1,11 @@
 """The figure of odd files: what is shown of them, and what stands for those with nothing to show."""
 
-import io
 import re
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from helpers import encoded
 
 from brainmri.artefacts import read_parquet, write_parquet
 from brainmri.errors import BrainmriError
@@ -20,30 +19,23 @@ from brainmri.sources.checksum import checksum
 PIXELS = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8), (9, 9), 0) * 2
 
 
-def encoded(ending, pixels=PIXELS, **options):
-    """Return an image file's bytes, written by Pillow."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, ending, **options)
-    return buffer.getvalue()
-
-
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory):
     """A data set with files of many kinds, with its inventory."""
     folder = tmp_path_factory.mktemp("odd")
     files = {
-        "glioma/plain.jpg": encoded("jpeg"),
-        "glioma/torn.jpg": encoded("jpeg")[:1500],
-        "glioma/$^$.png": encoded("png")[:4000],  # No formula.
+        "glioma/plain.jpg": encoded(PIXELS, "jpeg"),
+        "glioma/torn.jpg": encoded(PIXELS, "jpeg")[:1500],
+        "glioma/$^$.png": encoded(PIXELS, "png")[:4000],  # No formula.
         "glioma/empty.jpg": b"",
         "glioma/text.jpg": b"text",
-        "glioma/moving.gif": encoded("gif"),
-        "glioma/named.jpg": encoded("png"),
-        "glioma/alpha.png": encoded("png", np.dstack([PIXELS] * 4)),
-        ".hidden/hidden.png": encoded("png"),
+        "glioma/moving.gif": encoded(PIXELS, "gif"),
+        "glioma/named.jpg": encoded(PIXELS, "png"),
+        "glioma/alpha.png": encoded(np.dstack([PIXELS] * 4), "png"),
+        ".hidden/hidden.png": encoded(PIXELS, "png"),
         "labels.csv": b"a,b",
     }
-    files |= {f"glioma/small{number}.png": encoded("png", PIXELS[:20, :20]) for number in range(9)}
+    files |= {f"glioma/small{number}.png": encoded(PIXELS[:20, :20], "png") for number in range(9)}
     for path, data in files.items():
         (folder / "raw" / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / "raw" / path).write_bytes(data)
@@ -124,6 +116,6 @@ def test_a_missing_original_is_named(odd, tmp_path):
 
 
 def test_what_is_too_large_for_a_thumbnail_is_not_decoded():
-    data = bytearray(encoded("png"))
+    data = bytearray(encoded(PIXELS, "png"))
     data[16:24] = (9000).to_bytes(4, "big") * 2
     assert salvaged(bytes(data)) is None

@@ -185,6 +185,44 @@ def test_what_another_tool_wrote_is_told_and_not_refused(copied, changing):
     assert "audit.json" in page
 
 
+@pytest.fixture
+def left_over():
+    """Return a function that writes a table made from another file of a source's name, for one test."""
+    written = []
+
+    def leave(path, source):
+        path.parent.mkdir(exist_ok=True)
+        other = path.parent / "other" / source.name
+        other.parent.mkdir()
+        other.write_text("of an earlier configuration")
+        write_parquet(pd.DataFrame({"image_id": ["a"]}), path, config={}, inputs=[other])
+        written.extend([path, other.parent])
+
+    yield leave
+    for path in written:
+        path.unlink() if path.is_file() else shutil.rmtree(path)
+
+
+def test_maps_that_an_earlier_configuration_left_blame_no_prediction(copied, left_over):
+    run = copied.runs()[0]
+    left_over(run.folder / "explain" / "explain.parquet", run.folder / "predictions.parquet")
+    assert Integrity().faults(replace(copied, explain={"images": 0})) == {}
+    explained = Integrity().faults(replace(copied, explain={"images": 2}))
+    assert explained.keys() == {run.folder / "predictions.parquet"}
+
+
+def test_crops_of_a_size_that_a_member_of_a_pool_no_longer_has_blame_no_inventory(copied, left_over):
+    models = {f"cnn{size}": {"image_size": size} for size in (32, 64)}
+    pool = {"source": {"datasets": ["phantom", "other"]}, "splits": None}
+    datasets = {"phantom": {"splits": []}, "other": {"splits": []}, "pool": pool}
+    left_over(
+        copied.data_folder("phantom") / "crops_32.parquet",
+        copied.data_folder("phantom") / "inventory.parquet",
+    )
+    pooled = replace(copied, models=models, datasets=datasets)
+    assert Integrity().faults(pooled) == {}
+
+
 def test_a_torn_table_is_named(copied, changing):
     path = changing("duplicates.parquet")
     path.write_bytes(path.read_bytes()[:-30])

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import texts
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.figure import Figure
 
 from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.digests import file_digest
@@ -183,10 +183,6 @@ def test_cards_and_checklists_tell_it(context):
     (told,) = elsewhere([row for row in context["rows"] if not row["own"] and row["images"]])
     assert told["blocks"][0]["rows"][0][-1] == "−32.0 (−38.0 to −26.0)"
     assert elsewhere([]) == []
-
-
-def texts(figure: Figure) -> list[str]:
-    return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
 
 
 def test_the_matrix_writes_value_interval_and_images_into_each_cell():

@@ -2,11 +2,38 @@
 
 import base64
 import hashlib
+import io
 import json
+import random
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 API = "/api/v1/datasets.DatasetApiService/"
+
+MIB = 1 << 20
+HANDLE = "someone/brains"
+SECRET = "KGAT_0123456789abcdef"
+
+
+def zip_of(files: dict[str, bytes]) -> bytes:
+    """Return a zip, stored, of the same bytes each time."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        for name, data in files.items():
+            packed.writestr(zipfile.ZipInfo(name), data)
+    return buffer.getvalue()
+
+
+FILES = {f"Training/glioma/{n}.jpg": random.Random(n).randbytes(MIB) for n in range(3)} | {"a.jpg": b"a"}
+ARCHIVE = zip_of(FILES)
+
+
+def put(path: Path, data: bytes) -> None:
+    """Write a file into the cache."""
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
 
 
 class KaggleServer(ThreadingHTTPServer):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainmri.errors import BrainmriError
-from brainmri.splits.protocols import GROUP_IN_TRAIN, PROTOCOLS, published
+from brainmri.splits.protocols import DRAWERS, GROUP_IN_TRAIN, published
 from brainmri.splits.settings import SplitSettings
 
 CLASSES = ("glioma", "no_tumor")
@@ -35,7 +35,7 @@ def files_of_a_source(draw):
 def manifest_of(files: pd.DataFrame, protocol: str, **options) -> pd.DataFrame:
     """Return the files with the part that a protocol gives them."""
     files = files.copy()
-    placed = PROTOCOLS[protocol](files, SplitSettings(protocol, **options))
+    placed = DRAWERS[protocol](files, SplitSettings(protocol, **options))
     files.loc[placed.index, ["split", "reason"]] = placed
     return files
 
@@ -126,7 +126,7 @@ def test_the_member_left_out_tests_alone_and_has_nothing_in_common_with_the_othe
     assert (lost["label"] == "rare").all()
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", DRAWERS)
 @settings(deadline=None, max_examples=20)
 @given(files_of_a_source(), st.integers(0, 3), st.randoms())
 def test_no_protocol_looks_at_the_order_of_rows(protocol, files, seed, random):

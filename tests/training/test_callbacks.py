@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from brainmri.models.classifier import Classifier
-from brainmri.training.callbacks import EarlyStopping, KeepBest, Progress, Run
+from brainmri.training.callbacks import EarlyStopping, KeepBest, Progress, TrainingState
 from brainmri.training.recipe import EarlyStoppingSettings
 from brainmri.training.scores import is_better, macro_f1
 
@@ -14,7 +14,7 @@ from brainmri.training.scores import is_better, macro_f1
 @pytest.fixture
 def run():
     model = Classifier(torch.nn.Identity(), torch.nn.Linear(1, 1))
-    return Run(model, model, SimpleNamespace(param_groups=[{"lr": 0.1}]), None, epochs=10, steps=1)
+    return TrainingState(model, model, SimpleNamespace(param_groups=[{"lr": 0.1}]), None, epochs=10, steps=1)
 
 
 def tell_epoch(run, callback, **scores):

@@ -9,7 +9,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.summary.writer import event_file_writer
 
-from brainmri.training.callbacks import Run
+from brainmri.training.callbacks import TrainingState
 from brainmri.training.monitor import TAGS, DeviceUsage, TensorBoardEvents, peak_resident_bytes
 from brainmri.training.ranks import Ranks
 
@@ -20,7 +20,7 @@ CUDA = torch.device("cuda", 0)
 def run(monkeypatch):
     # TensorBoard reads the files of one second in the order of this number as text: 9 comes after 10.
     monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
-    return Run(None, None, None, None, epochs=10, steps=1)
+    return TrainingState(None, None, None, None, epochs=10, steps=1)
 
 
 def train_epochs(run, events, count, offset=0.0):
@@ -49,14 +49,16 @@ def test_every_score_of_every_epoch_is_shown_at_once(tmp_path, run):
 
 def test_no_epoch_is_shown_twice_after_a_kill_before_its_checkpoint(tmp_path, run):
     train_epochs(run, TensorBoardEvents(tmp_path), 3)
-    resumed = Run(None, None, None, None, epochs=10, steps=1, epoch=2)
+    resumed = TrainingState(None, None, None, None, epochs=10, steps=1, epoch=2)
     train_epochs(resumed, TensorBoardEvents(tmp_path), 2, offset=0.5)
     assert points(tmp_path) == [(1, 1.0), (2, 2.0), (3, 3.5), (4, 4.5)]
 
 
 def test_a_training_from_the_start_shows_nothing_of_the_one_before(tmp_path, run):
     train_epochs(run, TensorBoardEvents(tmp_path), 3)
-    train_epochs(Run(None, None, None, None, epochs=10, steps=1), TensorBoardEvents(tmp_path), 1, offset=0.5)
+    train_epochs(
+        TrainingState(None, None, None, None, epochs=10, steps=1), TensorBoardEvents(tmp_path), 1, offset=0.5
+    )
     assert points(tmp_path) == [(1, 1.5)]
 
 

@@ -27,9 +27,17 @@ def test_standard_augmentation_is_what_the_documentation_says():
     ("document", "words"),
     [
         ({"epoch": 3}, "no key 'epoch'. Did you mean 'epochs'"),
-        ({"epochs": 0}, "epochs is 0; allowed: 1 or more"),
+        ({"epochs": 0}, "epochs is 0; allowed: 1 to 100000"),
         ({"epochs": 1.5}, "epochs is 1.5; allowed: a whole number"),
+        ({"epochs": 200_000}, "epochs is 200000; allowed: 1 to 100000"),
         ({"batch_size": 0}, "batch_size"),
+        ({"micro_batch": 0}, "micro_batch is 0; allowed: 1 or more, or null"),
+        (
+            {"optimizer": {"weight_decay": 100}},
+            "optimizer.weight_decay is 100; allowed: 0 up to, not including, 100",
+        ),
+        ({"optimizer": {"layer_decay": 2}}, "optimizer.layer_decay is 2; allowed: above 0, up to 1, or null"),
+        ({"augment": {"shift": [0.5]}}, "allowed: 2 numbers, each 0 up to, not including, 1, or 0 up to"),
         ({"optimizer": {"name": "lion"}}, "optimizer.name is 'lion'; allowed: adam, adamw, sgd"),
         ({"optimizer": {"learning_rate": 0}}, "optimizer.learning_rate"),
         ({"optimizer": {"body_learning_rate": -1}}, "optimizer.body_learning_rate"),

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainmri.training.callbacks import Run
+from brainmri.training.callbacks import TrainingState
 from brainmri.training.recipe import ScheduleSettings
 from brainmri.training.schedules import Schedule, rate_at
 
@@ -21,7 +21,7 @@ def run_with(losses, settings, steps=4, rate=0.1):
     """Return the rate of each epoch's last step, under a schedule that is told these validation losses."""
     mine = optimizer(rate)
     schedule = Schedule(settings, [rate])
-    run = Run(SimpleNamespace(), None, mine, None, epochs=len(losses), steps=steps)
+    run = TrainingState(SimpleNamespace(), None, mine, None, epochs=len(losses), steps=steps)
     rates = []
     for loss in losses:
         for run.step in range(steps):
@@ -63,7 +63,7 @@ def test_plateau_is_torchs_plateau(losses, patience):
 def test_plateau_can_watch_a_score_that_rises():
     wanted = ScheduleSettings(name="plateau", monitor="val_accuracy", patience=0, factor=0.5)
     schedule = Schedule(wanted, [0.1])
-    run = Run(SimpleNamespace(), None, optimizer(), None, epochs=3, steps=1)
+    run = TrainingState(SimpleNamespace(), None, optimizer(), None, epochs=3, steps=1)
     for accuracy, reductions in ((0.5, 0), (0.6, 0), (0.6, 1)):
         run.scores = {"val_accuracy": accuracy}
         schedule.on_epoch_end(run)
@@ -72,7 +72,7 @@ def test_plateau_can_watch_a_score_that_rises():
 
 def test_plateau_can_watch_the_training_part():
     schedule = Schedule(ScheduleSettings(name="plateau", monitor="train_loss", patience=0, factor=0.5), [0.1])
-    run = Run(SimpleNamespace(), None, optimizer(), None, epochs=2, steps=1)
+    run = TrainingState(SimpleNamespace(), None, optimizer(), None, epochs=2, steps=1)
     for train_loss, val_loss, reductions in ((0.5, 0.1, 0), (0.4, 0.2, 0), (0.4, 0.1, 1)):
         run.scores = {"train_loss": train_loss, "val_loss": val_loss}
         schedule.on_epoch_end(run)

@@ -1,11 +1,10 @@
 """`recipe: standard` stands for a whole recipe, and gives way to what is written beside it."""
 
-from pathlib import Path
-
 import pytest
 import timm
 import torch
 import yaml
+from helpers import ROOT
 
 from brainmri.configuration import checked
 from brainmri.errors import BrainmriError
@@ -13,7 +12,6 @@ from brainmri.training.optimizers import body_layers
 from brainmri.training.recipe import recipe_from
 from brainmri.training.standard import FAMILIES, standard_recipe, with_standard
 
-ROOT = Path(__file__).parents[2]
 NAMES = [
     "cnn",
     "resnet50",

@@ -1,6 +1,8 @@
 """The stage `train` on a tiny data set: what it writes, what it sees, what it refuses."""
 
 import json
+import shutil
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -8,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
+from training_command import train_command
 
 from brainmri.errors import BrainmriError
 from brainmri.images.box import CropSettings
@@ -245,3 +248,20 @@ def test_mean_and_deviation_are_those_of_the_training_part(blob_files):
 def test_balanced_weights_are_inverse_to_the_frequency():
     weights = class_weights(np.array([0, 0, 0, 1]), 2)
     assert weights == pytest.approx([4 / 6, 2])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile wants a C++ compiler (g++)")
+def test_a_compiled_network_trains_and_is_saved_like_any_other(blob_files, tmp_path):
+    """The compiler's own names must not get into the file; the result is that of the plain network."""
+    recipe = {**SMALL, "ema": 0.9, "precision": "fp32", "layout": "contiguous", "augment": "none"}
+    recipe |= {"cnn": {"channels": [4]}, "head": {"hidden": 32}, "batch_size": 3}
+    recipe["optimizer"] = {"name": "adamw", "weight_decay": 0.01}
+    folders = {compiled: tmp_path / str(compiled) for compiled in (False, True)}
+    for compiled, folder in folders.items():
+        command = train_command(blob_files, folder, tmp_path / "state", {**recipe, "compile": compiled})
+        subprocess.run(command, check=True, capture_output=True)
+    plain, quick = (load_file(folder / "model.safetensors") for folder in folders.values())
+    assert plain.keys() == quick.keys()
+    for key, weights in plain.items():
+        np.testing.assert_allclose(quick[key], weights, rtol=1e-2, atol=1e-3, err_msg=key)

@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
-from phantom_study import ROOT, SECRETS, Workflow
+from helpers import ROOT
+from phantom_study import SECRETS, Workflow
 
 from brainmri.attempts import attempts_of
 from brainmri.digests import file_digest

@@ -3,13 +3,10 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import yaml
-
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
+from helpers import BIN, ROOT, snakemake_command
 
 SMALL_STUDY = {
     "study": "small",
@@ -65,9 +62,9 @@ class Workflow:
 
     def command(self, *arguments: str) -> list:
         """Return the command that runs Snakemake here on two cores, as a user would give it."""
-        command = [BIN / "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", self.folder]
-        command += ["--configfile", self.folder / "study.yaml", "--cores", "2", "--resources", "gpu=1"]
-        return [*command, "--workflow-profile", ROOT / "profiles/default", *arguments]
+        words = ["--directory", self.folder, "--cores", "2", "--resources", "gpu=1"]
+        words += ["--workflow-profile", ROOT / "profiles/default"]
+        return snakemake_command(*words, *arguments, config=self.folder / "study.yaml")
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess:
         """Run Snakemake to its end."""

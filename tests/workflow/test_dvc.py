@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers import BIN, ROOT
 from local_s3 import KEYS, local_s3
-from phantom_study import BIN, ROOT, SMALL_STUDY
+from phantom_study import SMALL_STUDY
 from safetensors.torch import save_file
 
 from brainmri.models.build import build_model

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from phantom_study import ROOT, SMALL_STUDY
+from helpers import ROOT
+from phantom_study import SMALL_STUDY
 
 from brainmri.sources.phantom import phantom
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from phantom_study import ROOT
+from helpers import ROOT
 
 from brainmri.jobs import jobs_of
 from brainmri.status import configured

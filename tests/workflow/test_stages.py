@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from phantom_study import ROOT
+from helpers import ROOT
 
 from brainmri.jobs import jobs_of
 from brainmri.sources.fetch import fetch

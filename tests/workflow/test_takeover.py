@@ -13,15 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from helpers import ROOT
 
 from brainmri.artefacts import written_atomically
 from brainmri.processes import identity, place, start_time
 from brainmri.signs import SECONDS_UNTIL_SILENT
 from brainmri.standing import RUNS, runs_at_work
 
-ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow"))
-import takeover  # noqa: E402 (lies beside the rules)
+import takeover
 
 ALIVE = """
 import sys, time

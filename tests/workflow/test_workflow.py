@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from phantom_study import ROOT, SECRETS, SMALL_STUDY
+from helpers import ROOT
+from phantom_study import SECRETS, SMALL_STUDY
 
 from brainmri.digests import file_digest
 from brainmri.images.store import open_images

@@ -52,7 +52,7 @@ def allowed(schema: dict) -> str:
     types = schema.get("type", [])
     words = " or ".join([types] if isinstance(types, str) else types)
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    limits = " and ".join(f"{sign} {schema[key]:g}" for key, sign in bounds.items() if key in schema)
+    limits = " and ".join(f"{sign} {schema[key]}" for key, sign in bounds.items() if key in schema)
     return f"{words} {limits}".strip()
 
 

@@ -79,7 +79,7 @@ def has_files_outside(study: Study) -> bool:
 def sizes_of(study: Study) -> dict[str, list[int]]:
     """Return the sizes in which each data set is packed with its own crop."""
     return {
-        dataset: [int(job.wildcards["size"]) for job in data_jobs(study, dataset) if job.rule == "crop"]
+        dataset: [told["size"] for rule, told in data_jobs(study, dataset) if rule == "crop"]
         for dataset in study.datasets
     }
 

@@ -79,18 +79,18 @@ def audit(
         If the inventory or the array cannot be read, or one is not of the other.
     """
     usable = usable_images(inventory)
-    pairs, kinds, others = joined(exact_copies(usable)), EXACT_KINDS, None
+    pairs, kinds, others = joined_pairs(exact_copies(usable)), EXACT_KINDS, None
     if images is not None:
         packed = packed_images(images, usable)
         found, others = search_copies(packed, usable, workers=workers, folder=Path(duplicates).parent)
-        pairs, kinds = joined(pairs, found), (*EXACT_KINDS, *SEARCHED_KINDS, NEIGHBOUR)
+        pairs, kinds = joined_pairs(pairs, found), (*EXACT_KINDS, *SEARCHED_KINDS, NEIGHBOUR)
     grouped, weakest = group_table(usable, pairs, unlinked=() if neighbours else (NEIGHBOUR,))
     config = {"kinds": kinds, "neighbours": neighbours}
     inputs = [inventory, *([] if images is None else [images])]
     write_parquet(pairs, duplicates, config=config, inputs=inputs, schema=DUPLICATES_SCHEMA)
     write_parquet(grouped, groups, config=config, inputs=inputs, schema=GROUPS_SCHEMA)
     if rejected is not None:
-        others = joined(pairs.iloc[:0], others)
+        others = joined_pairs(pairs.iloc[:0], others)
         write_parquet(others, rejected, config=config, inputs=inputs, schema=DUPLICATES_SCHEMA)
     document = leak_counts(usable, pairs, grouped, weakest, kinds)
     document |= shortcut_counts(inventory, grouped, images)
@@ -114,7 +114,7 @@ def packed_images(images: Path, usable: pd.DataFrame) -> np.ndarray:
     return packed
 
 
-def joined(exact: pd.DataFrame, found: pd.DataFrame | None = None) -> pd.DataFrame:
+def joined_pairs(exact: pd.DataFrame, found: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the rows of two tables of pairs, sorted, with the columns of `duplicates.parquet`."""
     pairs = exact.assign(grain=np.nan, matrix=None)
     if found is not None and len(found):

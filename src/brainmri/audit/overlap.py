@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from brainmri.artefacts import write_parquet
-from brainmri.audit.audit import DUPLICATES_SCHEMA, joined, packed_images, usable_images
+from brainmri.audit.audit import DUPLICATES_SCHEMA, joined_pairs, packed_images, usable_images
 from brainmri.audit.copies import NEIGHBOUR, exact_copies
 from brainmri.audit.search import search_copies
 from brainmri.errors import BrainmriError
@@ -47,7 +47,7 @@ def overlap(inventories: list[Path], images: list[Path], output: Path, workers: 
         workers=workers,
         folder=Path(output).parent,
     )
-    pairs = joined(exact_overlap(*tables), found)
+    pairs = joined_pairs(exact_overlap(*tables), found)
     write_parquet(pairs, output, config={}, inputs=[*inventories, *images], schema=DUPLICATES_SCHEMA)
     copies = pairs[pairs["kind"] != NEIGHBOUR]
     counts = [copies[side].nunique() for side in ("image_id_a", "image_id_b")]

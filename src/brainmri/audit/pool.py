@@ -79,14 +79,16 @@ def pool(
         If a table cannot be read, or names an image that its data set does not have.
     """
     by_two = pairs_of_members(dataset, members, overlaps)
-    files = joined(inventories, [(member,) for member in members], prefixed_files, unique="image_id")
+    files = joined_tables(inventories, [(member,) for member in members], prefixed_files, unique="image_id")
     files = files.sort_values("image_id", ignore_index=True)
     usable = files[files["status"] == "ok"].reset_index(drop=True)
-    found = joined([*duplicates, *overlaps], [*zip(members, members, strict=True), *by_two], prefixed_pairs)
+    found = joined_tables(
+        [*duplicates, *overlaps], [*zip(members, members, strict=True), *by_two], prefixed_pairs
+    )
     found = found.sort_values(["image_id_a", "image_id_b", "kind"], ignore_index=True)
     refuse_unknown_images(found, usable, dataset)
     grouped, weakest = group_table(usable, found, unlinked or ())
-    others = joined(rejections, [*zip(members, members, strict=True)], prefixed_pairs)
+    others = joined_tables(rejections, [*zip(members, members, strict=True)], prefixed_pairs)
     counts = leak_counts(usable, found, grouped, weakest, kinds_searched(audits))
     counts["between_datasets"] = counts_between(found, usable, by_two)
 
@@ -117,7 +119,7 @@ def pairs_of_members(dataset: str, members: list[str], overlaps: list[Path]) -> 
     return by_two
 
 
-def joined(
+def joined_tables(
     paths: list[Path], names: list[tuple[str, ...]], prefixed, unique: str | None = None
 ) -> pd.DataFrame:
     """Return the rows of several tables, each with the names of its data sets before its images."""

@@ -23,7 +23,6 @@ import pyarrow as pa
 
 from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.audit.shortcuts import feature_table, forest, head_boxes
-from brainmri.columns import MANIFEST_PARTS
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.bootstrap import check_resamples, grouping_of
 from brainmri.evaluation.differences import group_counts, resampled_together
@@ -33,6 +32,7 @@ from brainmri.evaluation.predictions import Predictions
 from brainmri.images.store import checked_rows, open_images
 from brainmri.intervals import LEVEL
 from brainmri.seeds import check_seed
+from brainmri.splits.manifest import read_manifest
 from brainmri.splits.settings import check_protocol
 
 THUMBNAIL = 32
@@ -127,12 +127,11 @@ def baselines(
 
 def described_rows(manifest: Path, inventory: Path) -> pd.DataFrame:
     """Return the training and test images: `part`, `row`, `group_id`, and what the inventory says of each."""
-    own = ["image_id", "row", "label", "label_index", "split", "group_id"]
-    listed = read_parquet(manifest, own, unique="image_id", words={"split": MANIFEST_PARTS})
+    listed = read_manifest(manifest, ["row", "label", "label_index", "group_id"])
     listed = listed.rename(columns={"split": "part"})
     listed = listed[listed["part"].isin(["train", "test"])]
-    if listed.drop(columns=["image_id", "part"]).isna().any(axis=None):
-        raise BrainmriError(f"{manifest} has an image without row, label or group. Run split again.")
+    if listed.isna().any(axis=None):
+        raise BrainmriError(f"{manifest} has an image without row or label. Run split again.")
     listed = listed.astype({"row": int, "label_index": int})
     files = read_parquet(inventory, needed=["image_id", "label"], unique="image_id").drop(columns=["label"])
     rows = listed.merge(files, on="image_id", how="left", indicator="found")

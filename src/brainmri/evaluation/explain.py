@@ -24,6 +24,7 @@ from brainmri.models.device import resolve_device
 from brainmri.models.grad_cam import FeatureLayer, feature_layer
 from brainmri.models.saved import load_model, predict_logits
 from brainmri.seeds import check_seed
+from brainmri.splits.manifest import check_grouped, read_manifest
 
 MOST_IMAGES = 500
 METHODS = ("grad_cam", "occlusion", "random", "centre")
@@ -129,12 +130,11 @@ def tested_rows(predictions: Path, manifest: Path, class_names: list[str], store
     columns = ["image_id", "split", "group_id", "label", "predicted", "confidence"]
     logits = [f"logit_{name}" for name in class_names]
     told = read_parquet(predictions, [*columns, *logits], unique="image_id", words={"split": PARTS})
-    rows = read_parquet(manifest, columns=["image_id", "row"]).drop_duplicates("image_id")
+    rows = read_manifest(manifest, ["row"])[["image_id", "row"]]
     told = told[told["split"] == "test"].merge(rows, on="image_id", how="left")
     if not len(told):
         raise BrainmriError(f"{predictions} has no test image: nothing can be explained.")
-    if told["group_id"].isna().any():
-        raise BrainmriError(f"{predictions} has an image without group_id. Run predict_split again.")
+    check_grouped(told, predictions, "predict_split")
     if not set(told["label"]) | set(told["predicted"]) <= set(class_names):
         raise BrainmriError(f"{predictions} has a class that is not the model's. Run predict_split again.")
     return told.assign(row=checked_rows(told["row"], stored, predictions, "crop, split and predict_split"))

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
+from brainmri.splits.manifest import check_grouped
 from brainmri.splits.reasons import CONFLICT
 
 IDENTITY = ("trained_on", "split", "model", "seed", "tested_on")
@@ -98,8 +99,7 @@ def read_outside(path: Path) -> Outside:
     logits = tested[[f"logit_{name}" for name in classes]].to_numpy(dtype=np.float64)
     if (truth < 0).any() or not np.isfinite(logits).all():
         raise BrainmriError(f"{path} has a tested image of no known class, or without logits. {advice}")
-    if tested["group_id"].isna().any():
-        raise BrainmriError(f"{path} has a tested image without group_id. {advice}")
+    check_grouped(tested, path, "predict_external")
     if (table["trained_on"] == table["tested_on"]).any():
         raise BrainmriError(f"{path} is of a data set tested on itself. {advice}")
     reasons = table["reason"].dropna()

@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 
 from brainmri.artefacts import read_parquet, table_metadata, write_parquet
-from brainmri.columns import MANIFEST_PARTS
 from brainmri.digests import digest_of, file_digest
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.model_inputs import calibration_of, check_manifest, images_for
@@ -32,6 +31,7 @@ from brainmri.mapping import settings_from
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model
 from brainmri.seeds import check_seed
+from brainmri.splits.manifest import read_manifest
 from brainmri.splits.reasons import CONFLICT, NO_LABEL, unusable
 
 
@@ -118,10 +118,7 @@ def predict_external(
     check_manifest(manifest, document, model)
     check_prepared(crops, document, metadata)
     packed = images_for(model, document, images)
-    columns = ["image_id", "split", "group_id"]
-    own = read_parquet(manifest, columns, unique="image_id", words={"split": MANIFEST_PARTS})
-    if own.loc[own["split"] != "excluded", "group_id"].isna().any():
-        raise BrainmriError(f"{manifest} has an image without group_id. Run audit and split again.")
+    own = read_manifest(manifest, ["group_id"])
     foreign = read_parquet(groups, ["image_id", "group_id"], unique="image_id")
     kin = relatives(own, foreign, pairs_between(overlap, dataset, other))
     files = listed_files(inventory, groups, crops, len(packed), kin, conflicts)

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainmri.artefacts import read_parquet, write_json, write_parquet
-from brainmri.columns import MANIFEST_PARTS
+from brainmri.artefacts import write_json, write_parquet
 from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.calibration import check_wished_error, fit_referral, fit_temperature
@@ -18,6 +17,7 @@ from brainmri.images.store import checked_rows
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model, predict_logits
 from brainmri.progress import progress
+from brainmri.splits.manifest import read_manifest
 
 BATCH = 128
 
@@ -96,8 +96,7 @@ def judged_rows(manifest: Path, class_names: list[str], stored: int) -> pd.DataF
     stored
         Number of images in the packed array.
     """
-    columns = ["image_id", "row", "label", "split", "group_id"]
-    table = read_parquet(manifest, columns, unique="image_id", words={"split": MANIFEST_PARTS})
+    table = read_manifest(manifest, ["row", "label", "group_id"])
     rows = table[table["split"].isin(PARTS)].reset_index(drop=True)
     if not (rows["split"] == "test").any():
         raise BrainmriError(f"{manifest} has no test image: nothing can be said of the model.")
@@ -107,8 +106,6 @@ def judged_rows(manifest: Path, class_names: list[str], stored: int) -> pd.DataF
             f"{manifest} has the label '{min(map(str, unknown))}', and the model knows "
             f"{', '.join(class_names)}. Run train again."
         )
-    if rows["group_id"].isna().any():
-        raise BrainmriError(f"{manifest} has an image without group_id. Run audit and split again.")
     return rows.assign(row=checked_rows(rows["row"], stored, manifest, "crop and split"))
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from brainmri.artefacts import read_parquet
 from brainmri.errors import BrainmriError
+from brainmri.splits.manifest import check_grouped
 
 PARTS = ("val", "test")
 
@@ -87,8 +88,7 @@ def read_predictions(path: Path) -> tuple[list[str], dict[str, Predictions]]:
     logits = table[[f"logit_{name}" for name in class_names]].to_numpy(dtype=np.float64)
     if not np.isfinite(logits).all():
         raise BrainmriError(f"{path} has logits that are no finite numbers. {advice}")
-    if table["group_id"].isna().any():
-        raise BrainmriError(f"{path} has an image without group_id. {advice}")
+    check_grouped(table, path, "predict_split")
     group_id, image_id = (table[name].to_numpy(dtype=str) for name in ("group_id", "image_id"))
     parts = {}
     for name in PARTS:

@@ -1,8 +1,8 @@
-"""The trainings of the probes: each on its altered files, in a folder of its own, by the stage `train`."""
+"""The trainings of the probes: each on its altered files, in a folder of its own, as `train` does it."""
 
 import shutil
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,36 +10,24 @@ import pandas as pd
 
 from brainmri.artefacts import read_json, read_parquet, write_json, write_parquet
 from brainmri.code import code_of
-from brainmri.columns import MANIFEST_PARTS
 from brainmri.digests import digest_of, file_digest, inputs_digest
 from brainmri.errors import BrainmriError, unwritable
 from brainmri.evaluation.entries import number
 from brainmri.evaluation.predict_split import logits_of
 from brainmri.evaluation.probabilities import refuse_infinite
-from brainmri.images.box import CropSettings
 from brainmri.images.probed import PROBES, SHUFFLED, kept_pixels, write_blanked
 from brainmri.images.store import checked_rows, open_images
 from brainmri.models.build import weights_digest
 from brainmri.models.device import resolve_device
 from brainmri.models.saved import load_model
+from brainmri.splits.manifest import read_manifest
 from brainmri.splits.shuffle import shuffled_labels
+from brainmri.training.conduct import conduct
+from brainmri.training.order import TrainingOrder
 from brainmri.training.recipe import Recipe
-from brainmri.training.train import train
 
-
-@dataclass(frozen=True)
-class ProbeTraining:
-    """What the trainings of all probes share; `brainmri.training.train.train` says what each means."""
-
-    manifest: Path
-    images: Path
-    recipe: Recipe
-    seed: int
-    crop: CropSettings
-    weights_dir: Path
-    cache_dir: Path | None
-    device: str
-    threads: int
+# Of an order, what each probe has in a folder of its own.
+PLACED = ("model", "metadata", "history", "checkpoint_dir")
 
 
 def shortened(recipe: Recipe, epochs: int) -> Recipe:
@@ -58,7 +46,7 @@ def shortened(recipe: Recipe, epochs: int) -> Recipe:
     )
 
 
-def work_folder(order: ProbeTraining, work_dir: Path, output: Path) -> Path:
+def work_folder(order: TrainingOrder, work_dir: Path, output: Path) -> Path:
     """Return the folder where the trainings lie, without what other inputs, settings or code left there."""
     folder = Path(work_dir) / digest_of(str(Path(output).resolve()))[:32]
     mark = digest_of(
@@ -82,14 +70,14 @@ def work_folder(order: ProbeTraining, work_dir: Path, output: Path) -> Path:
 
 
 def trained_probes(
-    order: ProbeTraining, folder: Path
+    order: TrainingOrder, folder: Path
 ) -> tuple[pd.DataFrame, dict[str, dict], dict[str, str]]:
     """Train each probe that is not yet trained, and ask each about the test images.
 
     Parameters
     ----------
     order
-        What to train on, and how.
+        What to train on, and how; where its files lie is each probe's own.
     folder
         What `work_folder` returned.
 
@@ -108,15 +96,12 @@ def trained_probes(
     BrainmriError
         As the stage `probes` does.
     """
-    needed = ["image_id", "row", "label", "group_id", "split"]
-    listed = read_parquet(order.manifest, needed=needed, unique="image_id", words={"split": MANIFEST_PARTS})
+    listed = read_manifest(order.manifest, ["row", "label", "label_index", "group_id"])
     packed = open_images(order.images)
     if not (listed["split"] == "test").any():
         raise BrainmriError(f"{order.manifest} has no test image: nothing can be said of a probe.")
     used = listed.loc[listed["split"] != "excluded", "row"]
     checked_rows(used, len(packed), order.manifest, "crop and split")
-    if listed.loc[listed["split"] != "excluded", "group_id"].isna().any():
-        raise BrainmriError(f"{order.manifest} has an image without group_id. Run audit and split again.")
     tables, facts, omitted = [], {}, {}
     for probe in PROBES:
         table, document = folder / f"{probe}.parquet", folder / f"{probe}.json"
@@ -137,7 +122,7 @@ def trained_probes(
 
 
 def trained_probe(
-    probe: str, order: ProbeTraining, listed: pd.DataFrame, labelled: pd.DataFrame, place: Path
+    probe: str, order: TrainingOrder, listed: pd.DataFrame, labelled: pd.DataFrame, place: Path
 ) -> tuple[pd.DataFrame, dict]:
     """Train one probe, and return what it says of the test images, and what is known of its training.
 
@@ -162,31 +147,26 @@ def trained_probe(
         images = place / "images.npy"
         used = listed.loc[listed["split"] != "excluded", "row"].to_numpy(np.int64)
         write_blanked(packed, used, kept, images)
-    files = [place / name for name in ("model.safetensors", "model.json", "history.parquet")]
-    train(
-        *(manifest, images, *files, order.recipe, order.seed, order.crop, order.weights_dir),
-        checkpoint_dir=place / "checkpoints",
-        cache_dir=order.cache_dir,
-        device=order.device,
-        threads=order.threads,
-    )
-    best = int(read_json(files[1])["best_epoch"])
-    rows = read_parquet(files[2], ["epoch", "phase", "train_accuracy"])
+    files = {key: place / getattr(order, key).name for key in PLACED}
+    own = replace(order, manifest=manifest, images=images, **files)
+    conduct(own)
+    best = int(read_json(own.metadata)["best_epoch"])
+    rows = read_parquet(own.history, ["epoch", "phase", "train_accuracy"])
     learnt = rows.loc[(rows["phase"] == "train") & (rows["epoch"] == best), "train_accuracy"].iloc[0]
     most_frequent = labelled.loc[labelled["split"] == "train", "label"].value_counts().sort_index().idxmax()
     facts = {"pixels_kept": float(kept.mean()), "best_epoch": best, "train_accuracy": number(float(learnt))}
     test = (listed["split"] == "test").to_numpy()
     said = listed.loc[test, ["image_id", "group_id", "label"]].assign(
         target=labelled.loc[test, "label"].to_numpy(),
-        predicted=named(listed.loc[test, "row"].to_numpy(np.int64), open_images(images), order, place),
+        predicted=named(listed.loc[test, "row"].to_numpy(np.int64), own, probe),
     )
     return said, facts | {"most_frequent": str(most_frequent)}
 
 
-def named(rows: np.ndarray, packed: np.ndarray, order: ProbeTraining, place: Path) -> np.ndarray:
-    """Return the classes that the probe trained in a folder names for some rows of the packed images."""
-    network, document = load_model(place / "model.safetensors", place / "model.json")
-    logits = logits_of(network, packed, rows, resolve_device(order.device, order.threads))
+def named(rows: np.ndarray, order: TrainingOrder, probe: str) -> np.ndarray:
+    """Return the classes that a trained probe names for some rows of its packed images."""
+    network, document = load_model(order.model, order.metadata)
+    logits = logits_of(network, open_images(order.images), rows, resolve_device(order.device, order.threads))
     remark = "its training diverged. Lower the learning rate, or give the probes another model"
-    refuse_infinite(logits, f"The probe '{place.name}'", remark)
+    refuse_infinite(logits, f"The probe '{probe}'", remark)
     return np.array(document["classes"])[logits.argmax(axis=1)]

@@ -13,17 +13,19 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from brainmri.artefacts import read_parquet, write_json, write_parquet
+from brainmri.artefacts import write_json, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.bootstrap import check_resamples
 from brainmri.evaluation.evaluate import METHOD
 from brainmri.evaluation.probe_scores import judged_probes
-from brainmri.evaluation.probe_training import ProbeTraining, shortened, trained_probes, work_folder
+from brainmri.evaluation.probe_training import shortened, trained_probes, work_folder
 from brainmri.images.box import CropSettings
 from brainmri.images.probed import CONTROL
 from brainmri.intervals import LEVEL
 from brainmri.seeds import check_seed
+from brainmri.splits.manifest import read_manifest
 from brainmri.splits.settings import check_protocol
+from brainmri.training.order import TrainingOrder
 from brainmri.training.recipe import Recipe
 
 PROBES_SCHEMA = pa.schema(
@@ -111,13 +113,18 @@ def probes(
         raise BrainmriError(f"epochs is {epochs}; allowed: 1 or more.")
     check_seed(seed)
     check_protocol(protocol)
-    order = ProbeTraining(
-        *(manifest, images, shortened(recipe, epochs), seed, crop, weights_dir, cache_dir, device, threads)
+    order = TrainingOrder(
+        manifest,
+        images,
+        # Each probe has files of these names in a folder of its own.
+        *(Path(name) for name in ("model.safetensors", "model.json", "history.parquet")),
+        *(shortened(recipe, epochs), seed, crop, weights_dir, Path("checkpoints"), cache_dir),
+        *(device, 1, threads, None),
     )
     folder = work_folder(order, work_dir, output)
     said, facts, omitted = trained_probes(order, folder)
     said = said.assign(dataset=dataset, split=split, model=model)[PROBES_SCHEMA.names]
-    listed = read_parquet(manifest, ["label", "label_index", "split"])
+    listed = read_manifest(manifest, ["label", "label_index"])
     used = listed[listed["split"] != "excluded"].sort_values("label_index", kind="stable")
     identity = {"dataset": dataset, "split": split, "protocol": protocol, "model": model, "seed": seed}
     document = {

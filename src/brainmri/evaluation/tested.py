@@ -89,7 +89,9 @@ def read_tested(metrics: list[Path], predictions: list[Path], baselines: list[Pa
         told = read_parquet(path, ["dataset", "split", "baseline", "image_id", "predicted"])
         for place, table in told.groupby(["dataset", "split"]):
             beside[place] = path, table
-    return [joined(identities[place], own, beside.get(place)) for place, own in sorted(tables.items())]
+    return [
+        joined_predictions(identities[place], own, beside.get(place)) for place, own in sorted(tables.items())
+    ]
 
 
 def both_of_each(metrics: list[Path], predictions: list[Path]) -> list[tuple[Path, Path]]:
@@ -124,7 +126,7 @@ def check_measured(table: pd.DataFrame, path: Path, document: dict, measured: Pa
         raise BrainmriError(f"{measured} was not measured on {path}: run evaluate again.")
 
 
-def joined(
+def joined_predictions(
     identity: dict, tables: dict[tuple[str, int], tuple[Path, pd.DataFrame]], beside: tuple | None
 ) -> JudgedSplit:
     """Join the tables of a split's trainings, and of its baselines, image by image."""

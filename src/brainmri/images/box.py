@@ -1,13 +1,13 @@
 """The box of the head in an image: what is left when the black border is cut off."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
 
-from brainmri.errors import BrainmriError, nearest
+from brainmri.mapping import check_settings, limited
 
-METHODS = ("contour", "centre", "none")
 # The 5x5 Gaussian of the reference (see `head_box`); as two filters, twice as fast as cv2.GaussianBlur.
 BLUR = cv2.getGaussianKernel(5, 0)
 # Eroding and dilating by 3x3 pixels, twice each.
@@ -67,26 +67,14 @@ class CropSettings:
         Of the method ``centre``: which share of each side is kept.
     """
 
-    method: str = "contour"
-    threshold: int = 45
-    margin: int = 0
-    minimum_area: float = 0.25
-    centre: float = 0.875
+    method: Literal["contour", "centre", "none"] = "contour"
+    threshold: int = limited(45, minimum=0, maximum=254)
+    margin: int = limited(0, minimum=0)
+    minimum_area: float = limited(0.25, minimum=0, maximum=1)
+    centre: float = limited(0.875, exclusiveMinimum=0, maximum=1)
 
     def __post_init__(self):
-        if self.method not in METHODS:
-            raise BrainmriError(
-                f"crop.method is '{self.method}': must be one of {', '.join(METHODS)}. "
-                f"{nearest(self.method, METHODS)}"
-            )
-        if not 0 <= self.threshold <= 254:
-            raise BrainmriError(f"crop.threshold is {self.threshold}: must be a gray value from 0 to 254.")
-        if self.margin < 0:
-            raise BrainmriError(f"crop.margin is {self.margin}: must be 0 pixels or more.")
-        if not 0 <= self.minimum_area <= 1:
-            raise BrainmriError(f"crop.minimum_area is {self.minimum_area}: must be from 0 to 1.")
-        if not 0 < self.centre <= 1:
-            raise BrainmriError(f"crop.centre is {self.centre}: must be a share above 0, up to 1.")
+        check_settings(self, "crop.")
 
 
 def head_box(gray: np.ndarray, threshold: int) -> Box | None:

@@ -22,7 +22,7 @@ from brainmri.images.header import (
     sniff_unsupported,
 )
 from brainmri.images.layout import LayoutSettings, Place, find_places, find_root
-from brainmri.images.remarks import SEPARATOR, joined
+from brainmri.images.remarks import SEPARATOR, joined_remarks
 from brainmri.sources.files import is_hidden, list_files
 from brainmri.sources.parallel import in_parallel, one_thread_each
 
@@ -211,7 +211,7 @@ def examine(raw: Path, path: str, size: int, sha256: str, outside: bool) -> Find
     if finding.format is None or promised == finding.format or (is_dicom and not promises_image):
         return finding
     words = f"the name says {promised}, the content is {finding.format}"
-    remarks = joined([*(finding.remarks or "").split(SEPARATOR), "wrong_extension"])
+    remarks = joined_remarks([*(finding.remarks or "").split(SEPARATOR), "wrong_extension"])
     return replace(finding, reason=finding.reason or words, remarks=remarks)
 
 
@@ -236,7 +236,7 @@ def decode_finding(data: bytes, name: str) -> Finding:
         known = {
             key: getattr(header, key) for key in ("format", "width", "height", "channels", "jpeg_quality")
         }
-        known |= {"remarks": joined(header.remarks), "patient_id": header.patient}
+        known |= {"remarks": joined_remarks(header.remarks), "patient_id": header.patient}
         check_header(header, name)
         gray = decode_checked(data, header, name)
     except DecodeError as error:

@@ -16,6 +16,6 @@ REMARKS = {
 SEPARATOR = ";"
 
 
-def joined(remarks: Sequence[str]) -> str | None:
+def joined_remarks(remarks: Sequence[str]) -> str | None:
     """Return remarks as the inventory's column holds them, in the order of `REMARKS`; None for none."""
     return SEPARATOR.join(word for word in REMARKS if word in remarks) or None

@@ -5,10 +5,10 @@ Light on purpose (no torch): a configuration is checked without building a netwo
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 from brainmri.errors import BrainmriError, shown
-from brainmri.mapping import value_of
+from brainmri.mapping import check_settings, limited
 from brainmri.models.architectures import REFERENCE_CNN, check_architecture
 
 # Far above any sensible network, far below what would exhaust the memory by a typing mistake.
@@ -40,13 +40,6 @@ def require(condition: bool, key: str, value, allowed: str) -> None:
     """
     if not condition:
         raise BrainmriError(f"{key} is {shown(value)}; allowed: {allowed}.")
-
-
-def require_known_words(settings, where: str = "") -> None:
-    """Raise unless each field of certain words (`Literal`) holds one of them; `where` precedes its name."""
-    for key, hint in get_type_hints(type(settings)).items():
-        if Literal in map(get_origin, (hint, *get_args(hint))):
-            value_of(hint, getattr(settings, key), f"{where}{key}")
 
 
 def numbers_in(value) -> Iterator[int | float]:
@@ -82,30 +75,23 @@ class CnnSettings:
         [mean, deviation] by which gray values in [0, 1] are normalised; null: those of the training part.
     """
 
-    channels: list[int] = field(default_factory=lambda: [16, 32, 64])
-    kernel_size: int = 3
-    padding: int = 1
+    channels: list[int] = limited(
+        [16, 32, 64], minimum=1, maximum=WIDEST_LAYER, minItems=1, maxItems=MOST_LAYERS
+    )
+    kernel_size: int = limited(3, minimum=1, maximum=15)
+    padding: int = limited(1, minimum=0, maximum=15)
     batch_norm: bool = False
-    dropout: float = 0.0
-    normalise: list[float] | None = None
+    dropout: float = limited(0.0, minimum=0, exclusiveMaximum=1)
+    normalise: list[float] | None = limited(None, minimum=0, maximum=1, minItems=2, maxItems=2)
 
     def __post_init__(self):
-        widths = self.channels
-        require(
-            0 < len(widths) <= MOST_LAYERS and all(0 < width <= WIDEST_LAYER for width in widths),
-            "cnn.channels",
-            widths,
-            f"1 to {MOST_LAYERS} whole numbers from 1 to {WIDEST_LAYER}",
-        )
-        require(1 <= self.kernel_size <= 15, "cnn.kernel_size", self.kernel_size, "1 to 15")
-        require(0 <= self.padding <= 15, "cnn.padding", self.padding, "0 to 15")
-        require(0 <= self.dropout < 1, "cnn.dropout", self.dropout, "0 up to, not including, 1")
+        check_settings(self, "cnn.")
         fixed = self.normalise
         require(
-            fixed is None or (len(fixed) == 2 and 0 <= fixed[0] <= 1 and 0 < fixed[1] <= 1),
+            fixed is None or fixed[1] > 0,
             "cnn.normalise",
             fixed,
-            "null, or [mean, deviation] with a mean from 0 to 1 and a deviation above 0, up to 1",
+            "[mean, deviation above 0]",
         )
 
     def map_size(self, image_size: int) -> int:
@@ -134,20 +120,12 @@ class HeadSettings:
         flattens its map instead.
     """
 
-    hidden: list[int] | int = field(default_factory=list)
-    dropout: float = 0.0
+    hidden: list[int] | int = limited([], minimum=1, maximum=WIDEST_LAYER, maxItems=MOST_LAYERS)
+    dropout: float = limited(0.0, minimum=0, exclusiveMaximum=1)
     pooling: Literal["average", "max"] = "average"
 
     def __post_init__(self):
-        widths = self.widths
-        require(
-            len(widths) <= MOST_LAYERS and all(0 < width <= WIDEST_LAYER for width in widths),
-            "head.hidden",
-            self.hidden,
-            f"a whole number from 1 to {WIDEST_LAYER}, or a list of up to {MOST_LAYERS} such numbers",
-        )
-        require(0 <= self.dropout < 1, "head.dropout", self.dropout, "0 up to, not including, 1")
-        require_known_words(self, "head.")
+        check_settings(self, "head.")
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -181,15 +159,15 @@ class Design:
     """
 
     architecture: str = REFERENCE_CNN
-    image_size: int = 150
+    image_size: int = limited(150, minimum=16, maximum=1024)
     pretrained: bool | str = False
     backbone: dict[str, Any] = field(default_factory=dict)
     cnn: CnnSettings = field(default_factory=CnnSettings)
     head: HeadSettings = field(default_factory=HeadSettings)
 
     def __post_init__(self):
+        check_settings(self)
         check_architecture(self.architecture)
-        require(16 <= self.image_size <= 1024, "image_size", self.image_size, "16 to 1024 pixels")
         if self.architecture == REFERENCE_CNN:
             require(self.pretrained is not True, "pretrained", True, "false or a path for architecture cnn")
             require(not self.backbone, "backbone", self.backbone, "nothing for architecture cnn")

@@ -28,6 +28,7 @@ from brainmri.reporting.style import (
     text_colour_on,
 )
 from brainmri.seeds import check_seed
+from brainmri.splits.manifest import read_manifest
 
 
 def draw_model(
@@ -91,7 +92,7 @@ def draw_model(
     labels, counts = confusion_matrix_of(test, metrics)
     judged = ["image_id", "split", "label", "predicted", "confidence"]
     table = read_parquet(predictions, needed=judged, unique="image_id")
-    rows = read_parquet(manifest, columns=["image_id", "row"], unique="image_id")
+    rows = read_manifest(manifest, ["row"])[["image_id", "row"]]
     table = table[table["split"] == "test"].merge(rows, on="image_id", how="left")
     packed = open_images(images)
     table["row"] = checked_rows(table["row"], len(packed), predictions, "predict_split")

@@ -12,6 +12,7 @@ from brainmri.images.probed import PROBES, SHUFFLED, blanked, kept_pixels
 from brainmri.images.store import checked_rows, open_images
 from brainmri.reporting.names import class_title
 from brainmri.reporting.style import add_title, blank_axes, figure_style, new_figure, save_figure
+from brainmri.splits.manifest import read_manifest
 
 SHOWN = 4  # images, of as many classes
 
@@ -43,7 +44,7 @@ def draw_probes(dataset: str, split: str, probes: Path, manifest: Path, images: 
     if said.empty:
         raise BrainmriError(f"{probes} holds no image: run `probes` again.")
     packed = open_images(images)
-    places = read_parquet(manifest, ["image_id", "row"], unique="image_id").set_index("image_id")["row"]
+    places = read_manifest(manifest, ["row"]).set_index("image_id")["row"]
     shown = shown_images(said)
     rows = checked_rows(places.reindex(shown["image_id"]), len(packed), probes, "probes")
     with figure_style():

@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from brainmri.artefacts import read_parquet
 from brainmri.reporting.names import PART_TITLES, class_title, parts_present
 from brainmri.reporting.style import add_title, class_colour, figure_style, new_figure, save_figure
+from brainmri.splits.manifest import read_manifest
 
 
 def draw_split(dataset: str, split: str, manifest: Path, class_counts: Path) -> None:
@@ -24,7 +24,7 @@ def draw_split(dataset: str, split: str, manifest: Path, class_counts: Path) -> 
     class_counts
         Where to write the figure (SVG).
     """
-    table = read_parquet(manifest, columns=["label", "label_index", "split"])
+    table = read_manifest(manifest, ["label", "label_index"])
     with figure_style():
         save_figure(class_counts_figure(dataset, split, table), class_counts)
 

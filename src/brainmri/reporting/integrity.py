@@ -16,6 +16,7 @@ from brainmri.artefacts import (
 )
 from brainmri.digests import digest_of, file_digest
 from brainmri.errors import BrainmriError
+from brainmri.jobs import jobs_of
 from brainmri.seals import seal_of
 from brainmri.study import Run, Study
 
@@ -106,7 +107,10 @@ class Integrity:
         A file that is not there is left to who needs it. Where a file was changed, what was made from it and
         what it was made from are not blamed.
         """
-        pairs = [(made, source) for made, source in derivations(study) if made.is_file() and source.is_file()]
+        # What an earlier configuration left beside is no artefact of this study.
+        own = {path for job in jobs_of(study) for path in job.outputs}
+        pairs = [(made, source) for made, source in derivations(study) if made in own and made.is_file()]
+        pairs = [(made, source) for made, source in pairs if source.is_file()]
         standing = [path for path in other_artefacts(study) if path.is_file()]
         found = self.changed([path for pair in pairs for path in pair] + standing)
         for made, source in pairs:

@@ -10,6 +10,7 @@ from brainmri.reporting.page_audit import audit_context
 from brainmri.reporting.page_patients import leak_words, no_leak_words, patients_across
 from brainmri.reporting.page_quality import quality_context
 from brainmri.reporting.words import crop_words
+from brainmri.splits.manifest import MANIFEST_SCHEMA, read_manifest
 from brainmri.study import Study
 
 UNSPLIT = "no source split"
@@ -107,7 +108,7 @@ def split_context(study: Study, dataset: str, split: str, artefacts: Artefacts) 
         Collects the files that are shown.
     """
     path = study.split_folder(dataset, split) / "manifest.parquet"
-    manifest, summary = read_parquet(path), read_json(path.with_name("split.json"))
+    manifest, summary = read_manifest(path, MANIFEST_SCHEMA.names), read_json(path.with_name("split.json"))
     known = read_parquet(study.data_folder(dataset) / "inventory.parquet", ["image_id", "patient_id"])
     manifest = manifest.merge(known, on="image_id", how="left")
     figure = study.split_figures(dataset, split) / "class_counts.svg"

@@ -17,7 +17,7 @@ from brainmri.errors import BrainmriError, unwritable
 from brainmri.progress import progress
 from brainmri.sources.synthetic.files import PatientTask, write_patient
 from brainmri.sources.synthetic.plan import plan_files
-from brainmri.sources.synthetic.settings import PhantomSettings, check_range
+from brainmri.sources.synthetic.settings import PhantomSettings
 
 SMALL = 48  # up to so many images, starting processes costs more than it gains
 
@@ -89,7 +89,8 @@ def phantom(
     BrainmriError
         If an argument is out of its range, or `output` is not empty or cannot be written.
     """
-    check_range("workers", workers)
+    if not 0 <= workers <= 256:
+        raise BrainmriError(f"workers is {workers}; allowed: 0 to 256.")
     settings = PhantomSettings(
         patients, slices, size, layout, seed, split_by, test_fraction, copies, conflicts, corrupt, empty,
         foreign_text, channel_shortcut, vary_size,

@@ -145,7 +145,7 @@ def leave_out(result: pd.DataFrame, rows: pd.Series, reason: str) -> None:
     result.loc[rows, ["split", "reason"]] = ["excluded", reason]
 
 
-PROTOCOLS = {
+DRAWERS = {
     "grouped": grouped,
     "random": random,
     "published": published,

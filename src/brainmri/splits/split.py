@@ -5,29 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from brainmri.artefacts import read_parquet, write_json, write_parquet
 from brainmri.errors import BrainmriError
 from brainmri.images.store import stored_rows
-from brainmri.splits.protocols import PROTOCOLS
+from brainmri.splits.manifest import MANIFEST_SCHEMA
+from brainmri.splits.protocols import DRAWERS
 from brainmri.splits.reasons import CONFLICT, NO_LABEL, unusable
 from brainmri.splits.settings import SplitSettings
 from brainmri.splits.summary import split_summary
-
-MANIFEST_SCHEMA = pa.schema(
-    [
-        ("image_id", pa.string()),
-        ("row", pa.int64()),
-        ("label", pa.string()),
-        ("label_index", pa.int64()),
-        ("split", pa.string()),
-        ("reason", pa.string()),
-        ("group_id", pa.string()),
-        ("sha256", pa.string()),
-    ]
-)
 
 
 def split(
@@ -67,7 +54,7 @@ def split(
     usable = manifest["split"].isna()
     if not usable.any():
         raise BrainmriError(f"{inventory} has no image that could be split: none is readable and labelled.")
-    manifest.loc[usable, ["split", "reason"]] = PROTOCOLS[settings.protocol](manifest, settings)
+    manifest.loc[usable, ["split", "reason"]] = DRAWERS[settings.protocol](manifest, settings)
     found = split_summary(manifest, settings, class_names)
     for label in found["absent_classes"]:
         print(f"split: warning: {inventory} has no image of the class '{label}': no model will know it")

@@ -3,8 +3,9 @@
 Light on purpose (no torch), as `brainmri.training.recipe`, of which it is a part.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from brainmri.mapping import check_settings, limited
 from brainmri.models.settings import require
 
 
@@ -36,41 +37,20 @@ class AugmentSettings:
         one random gray (Zhong 2020).
     """
 
-    horizontal_flip: float = 0.0
-    rotation: float = 0.0
-    shift: list[float] | float = 0.0
-    zoom: list[float] = field(default_factory=lambda: [1.0, 1.0])
-    crop: list[float] | None = None
-    brightness: float = 0.0
-    contrast: float = 0.0
-    noise: float = 0.0
-    erase: float = 0.0
+    horizontal_flip: float = limited(0.0, minimum=0, maximum=1)
+    rotation: float = limited(0.0, minimum=0, maximum=180)
+    shift: list[float] | float = limited(0.0, minimum=0, exclusiveMaximum=1, minItems=2, maxItems=2)
+    zoom: list[float] = limited([1.0, 1.0], minimum=0.1, maximum=10, minItems=2, maxItems=2)
+    crop: list[float] | None = limited(None, minimum=0.01, maximum=1, minItems=2, maxItems=2)
+    brightness: float = limited(0.0, minimum=0, maximum=1)
+    contrast: float = limited(0.0, minimum=0, maximum=1)
+    noise: float = limited(0.0, minimum=0, maximum=1)
+    erase: float = limited(0.0, minimum=0, maximum=1)
 
     def __post_init__(self):
-        require(0 <= self.horizontal_flip <= 1, "augment.horizontal_flip", self.horizontal_flip, "0 to 1")
-        require(0 <= self.rotation <= 180, "augment.rotation", self.rotation, "0 to 180 degrees")
-        shift = self.shift if isinstance(self.shift, list | tuple) else [self.shift, self.shift]
-        require(
-            len(shift) == 2 and all(0 <= amount < 1 for amount in shift),
-            "augment.shift",
-            self.shift,
-            "0 up to, not including, 1, or two such numbers",
-        )
-        require(
-            len(self.zoom) == 2 and 0.1 <= self.zoom[0] <= self.zoom[1] <= 10,
-            "augment.zoom",
-            self.zoom,
-            "[smallest, largest] between 0.1 and 10",
-        )
-        require(
-            self.crop is None or (len(self.crop) == 2 and 0.01 <= self.crop[0] <= self.crop[1] <= 1),
-            "augment.crop",
-            self.crop,
-            "[smallest, largest] between 0.01 and 1, or null",
-        )
-        for key in ("brightness", "contrast", "noise", "erase"):
-            amount = getattr(self, key)
-            require(0 <= amount <= 1, f"augment.{key}", amount, "0 to 1")
+        check_settings(self, "augment.")
+        for key, span in (("zoom", self.zoom), ("crop", self.crop)):
+            require(span is None or span[0] <= span[1], f"augment.{key}", span, "[smallest, largest]")
 
     @property
     def shifts(self) -> tuple[float, float]:

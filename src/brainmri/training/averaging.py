@@ -6,7 +6,7 @@ from copy import deepcopy
 import torch
 
 from brainmri.models.classifier import Classifier
-from brainmri.training.callbacks import Callback, Run
+from brainmri.training.callbacks import Callback, TrainingState
 
 
 class AverageWeights(Callback):
@@ -33,11 +33,11 @@ class AverageWeights(Callback):
         self.blended = beside([pair for pair in pairs if pair[0].is_floating_point()])
         self.copied = beside([pair for pair in pairs if not pair[0].is_floating_point()])
 
-    def on_epoch_begin(self, run: Run) -> None:
+    def on_epoch_begin(self, run: TrainingState) -> None:
         run.averaged = self.average
 
     @torch.no_grad()
-    def on_batch_end(self, run: Run) -> None:
+    def on_batch_end(self, run: TrainingState) -> None:
         # Not torch's AveragedModel, which counts on the host and waits for the device at every step.
         self.steps += 1
         share = 1 - min(self.decay, (1 + self.steps) / (10 + self.steps)) if self.steps > 1 else 1.0

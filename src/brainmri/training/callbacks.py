@@ -20,7 +20,7 @@ from brainmri.training.scores import is_better
 
 
 @dataclass
-class Run:
+class TrainingState:
     """The state of a training that its callbacks see and change.
 
     Parameters
@@ -97,16 +97,16 @@ class Run:
 class Callback:
     """Does nothing; a base for those that do something at one of these moments."""
 
-    def on_epoch_begin(self, run: Run) -> None:
+    def on_epoch_begin(self, run: TrainingState) -> None:
         """Before an epoch's first batch."""
 
-    def on_batch_begin(self, run: Run) -> None:
+    def on_batch_begin(self, run: TrainingState) -> None:
         """Before each step of the optimiser."""
 
-    def on_batch_end(self, run: Run) -> None:
+    def on_batch_end(self, run: TrainingState) -> None:
         """After each step."""
 
-    def on_epoch_end(self, run: Run) -> None:
+    def on_epoch_end(self, run: TrainingState) -> None:
         """After validation; `run.scores` holds the epoch's row."""
 
     def state(self) -> dict:
@@ -129,7 +129,7 @@ class History(Callback):
     def __init__(self, rows: Sequence[dict[str, float]] = ()):
         self.rows: list[dict[str, float]] = list(rows)
 
-    def on_epoch_end(self, run: Run) -> None:
+    def on_epoch_end(self, run: TrainingState) -> None:
         self.rows.append(dict(run.scores))
 
     def state(self) -> dict:
@@ -148,7 +148,7 @@ class KeepBest(Callback):
         self.best_epoch = 0
         self.weights: dict[str, torch.Tensor] = {}
 
-    def on_epoch_end(self, run: Run) -> None:
+    def on_epoch_end(self, run: TrainingState) -> None:
         if self.monitor != "last":
             if not is_better(self.monitor, run.scores[self.monitor], self.best):
                 return
@@ -173,7 +173,7 @@ class EarlyStopping(Callback):
         self.best: float | None = None
         self.waited = 0
 
-    def on_epoch_end(self, run: Run) -> None:
+    def on_epoch_end(self, run: TrainingState) -> None:
         value = run.scores[self.settings.monitor]
         if is_better(self.settings.monitor, value, self.best, self.settings.minimum_delta):
             self.best, self.waited = value, 0
@@ -198,11 +198,11 @@ class Progress(Callback):
         self.bar: tqdm | None = None
         self.read = 0.0
 
-    def on_epoch_begin(self, run: Run) -> None:
+    def on_epoch_begin(self, run: TrainingState) -> None:
         words = f"epoch {run.epoch + 1}/{run.epochs}"
         self.bar = progress(total=run.steps, description=words, unit="batch")
 
-    def on_batch_end(self, run: Run) -> None:
+    def on_batch_end(self, run: TrainingState) -> None:
         if self.bar is None:
             return
         self.bar.update()
@@ -216,7 +216,7 @@ class Progress(Callback):
                 f"loss {loss:.3f}, accuracy {accuracy:.3f}, {rate:.0f} images/s", refresh=False
             )
 
-    def on_epoch_end(self, run: Run) -> None:
+    def on_epoch_end(self, run: TrainingState) -> None:
         if self.bar is not None:
             self.bar.close()
         scores = run.scores
@@ -231,7 +231,7 @@ class Progress(Callback):
         sys.stderr.flush()
 
 
-def tell(callbacks: Sequence[Callback], moment: str, run: Run) -> None:
+def tell(callbacks: Sequence[Callback], moment: str, run: TrainingState) -> None:
     """Call the method `moment` of every callback, in order."""
     for callback in callbacks:
         getattr(callback, moment)(run)

@@ -12,7 +12,7 @@ import torch
 from brainmri.artefacts import written_atomically
 from brainmri.digests import digest_of
 from brainmri.training.arithmetic import Arithmetic
-from brainmri.training.callbacks import Callback, Run
+from brainmri.training.callbacks import Callback, TrainingState
 from brainmri.training.interruption import Interrupted, Interruption
 from brainmri.training.ranks import ALONE, Ranks
 
@@ -69,17 +69,17 @@ class Checkpoint(Callback):
         self.pool = ThreadPoolExecutor(1)
         self.writing: Future | None = None
 
-    def on_batch_end(self, run: Run) -> None:
+    def on_batch_end(self, run: TrainingState) -> None:
         if self.asked_to_stop(run) and run.step < run.steps:
             self.write(run)
             self.leave(f"step {run.step} of {run.steps} of epoch {run.epoch + 1} of {run.epochs}")
 
-    def on_epoch_end(self, run: Run) -> None:
+    def on_epoch_end(self, run: TrainingState) -> None:
         self.write(run)
         if self.asked_to_stop(run) and run.epoch < run.epochs and not run.stop:
             self.leave(f"epoch {run.epoch} of {run.epochs}")
 
-    def asked_to_stop(self, run: Run) -> bool:
+    def asked_to_stop(self, run: TrainingState) -> bool:
         """Say whether an end is asked for, of this process or, where several train together, of any."""
         requested = self.interruption is not None and self.interruption.requested
         if self.ranks.world == 1:
@@ -89,7 +89,7 @@ class Checkpoint(Callback):
         # Hosts ask each other, so that none waits for its device.
         return bool(self.ranks.total(torch.tensor(float(requested))) > 0)
 
-    def write(self, run: Run) -> None:
+    def write(self, run: TrainingState) -> None:
         """Write the file, in one piece; once that before is written."""
         sums = self.ranks.total(run.sums()).tolist() if run.step else None
         states = [callback.state() for callback in self.callbacks]
@@ -140,7 +140,7 @@ class Checkpoint(Callback):
             "from there."
         )
 
-    def take_up(self, run: Run, document: dict) -> None:
+    def take_up(self, run: TrainingState, document: dict) -> None:
         """Take up a state that `found` gave."""
         run.epoch, run.stop = document["epoch"], document["stop"]
         # What the memory suffices for may since have been found to be less.
@@ -175,7 +175,7 @@ class Checkpoint(Callback):
         if self.ranks.writes:
             print(words, file=sys.stderr)
 
-    def resume_epoch(self, run: Run, step: int, sums: list[float] | None) -> None:
+    def resume_epoch(self, run: TrainingState, step: int, sums: list[float] | None) -> None:
         """Take up the sums of an epoch that was left in the middle; the first process holds them for all."""
         run.start_sums(next(run.model.parameters()).device)
         run.step = step

@@ -9,13 +9,13 @@ import torch
 
 from brainmri.errors import BrainmriError
 from brainmri.models.memory import is_out_of_memory
-from brainmri.training.callbacks import Callback, Run, tell
+from brainmri.training.callbacks import Callback, TrainingState, tell
 from brainmri.training.plan import Plan
 from brainmri.training.scores import validate
 from brainmri.training.steps import make_room, take_step
 
 
-def fit(run: Run, plan: Plan, callbacks: Sequence[Callback]) -> None:
+def fit(run: TrainingState, plan: Plan, callbacks: Sequence[Callback]) -> None:
     """Train from epoch `run.epoch`, step `run.step`, to the last, or until a callback says stop.
 
     Raises
@@ -44,7 +44,7 @@ def fit(run: Run, plan: Plan, callbacks: Sequence[Callback]) -> None:
         tell(callbacks, "on_epoch_end", run)
 
 
-def train_epoch(run: Run, plan: Plan, callbacks: Sequence[Callback]) -> None:
+def train_epoch(run: TrainingState, plan: Plan, callbacks: Sequence[Callback]) -> None:
     """Show every training image to the network once, and update its weights after every batch."""
     run.model.train()
     if run.step == 0:
@@ -54,7 +54,7 @@ def train_epoch(run: Run, plan: Plan, callbacks: Sequence[Callback]) -> None:
         train_batch(run, plan, callbacks, inputs, targets)
 
 
-def batches_left(run: Run, plan: Plan) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def batches_left(run: TrainingState, plan: Plan) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield the batches from step `run.step` on; where the memory does not suffice to make one, make room."""
     while True:
         try:
@@ -67,7 +67,7 @@ def batches_left(run: Run, plan: Plan) -> Iterator[tuple[torch.Tensor, torch.Ten
 
 
 def train_batch(
-    run: Run, plan: Plan, callbacks: Sequence[Callback], inputs: torch.Tensor, targets: torch.Tensor
+    run: TrainingState, plan: Plan, callbacks: Sequence[Callback], inputs: torch.Tensor, targets: torch.Tensor
 ) -> None:
     """Update the weights by one batch."""
     tell(callbacks, "on_batch_begin", run)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from brainmri.training.callbacks import Callback, Run
+from brainmri.training.callbacks import Callback, TrainingState
 from brainmri.training.ranks import ALONE, Ranks
 
 # Name in TensorBoard, which groups by what comes before the slash: column of the history.
@@ -37,10 +37,10 @@ class TensorBoardEvents(Callback):
         self.folder = Path(folder)
         self.writer = None
 
-    def on_epoch_begin(self, run: Run) -> None:
+    def on_epoch_begin(self, run: TrainingState) -> None:
         self.open(run.epoch + 1)
 
-    def on_epoch_end(self, run: Run) -> None:
+    def on_epoch_end(self, run: TrainingState) -> None:
         self.open(run.epoch)
         for tag, name in TAGS.items():
             if name in run.scores:

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainmri.artefacts import read_parquet
-from brainmri.columns import MANIFEST_PARTS
 from brainmri.errors import BrainmriError
 from brainmri.images.store import open_images
+from brainmri.splits.manifest import read_manifest
 
 # Enough for four digits of a mean; a larger part need not be read as a whole.
 MEASURED_IMAGES = 10_000
@@ -63,8 +62,7 @@ def load_data(manifest: Path, images: Path, image_size: int) -> TrainingData:
         If a part is empty, a class has no training image, there are fewer than two classes, a row lies
         outside the array, or the images have another size than the recipe's.
     """
-    columns = ["row", "label", "label_index", "split"]
-    table = read_parquet(manifest, ["image_id", *columns], unique="image_id", words={"split": MANIFEST_PARTS})
+    table = read_manifest(manifest, ["row", "label", "label_index"])
     table = table[table["split"] != "excluded"]
     packed = open_images(images)
     if len(packed) and packed.shape[1] != image_size:
@@ -73,7 +71,7 @@ def load_data(manifest: Path, images: Path, image_size: int) -> TrainingData:
             f"run the stage crop with size {image_size}, or change the recipe."
         )
     rows = table["row"]
-    if table[columns].isna().any(axis=None) or (rows < 0).any() or (rows >= len(packed)).any():
+    if table.isna().any(axis=None) or (rows < 0).any() or (rows >= len(packed)).any():
         raise BrainmriError(
             f"{manifest} names images or labels that {images} does not hold: they come from different runs. "
             "Run the stages crop and split again."

@@ -9,7 +9,7 @@ import torch
 from brainmri.models.build import build_model
 from brainmri.models.classifier import Classifier
 from brainmri.training.arithmetic import Arithmetic
-from brainmri.training.callbacks import History, Run
+from brainmri.training.callbacks import History, TrainingState
 from brainmri.training.choice import choose_arithmetic
 from brainmri.training.criterion import Criterion
 from brainmri.training.features import can_cache_features, feature_feed
@@ -69,13 +69,13 @@ def make_plan(
     return Plan(recipe, data, source, feed, criterion, seed, device, arithmetic, ranks)
 
 
-def make_run(network: Classifier, plan: Plan) -> Run:
+def make_run(network: Classifier, plan: Plan) -> TrainingState:
     """Return the state of a training before its first step."""
     recipe = plan.recipe
     part = plan.ranks.with_common_statistics(plan.feed.part(network), plan.device)
     if plan.arithmetic.compiled:
         part.compile(dynamic=False)
-    return Run(
+    return TrainingState(
         network,
         plan.ranks.together(part, plan.device),
         make_optimizer(network, recipe.optimizer),

@@ -6,8 +6,8 @@ Light on purpose (no torch), so that a configuration is checked before anything 
 from dataclasses import dataclass, field
 from typing import Literal
 
-from brainmri.mapping import settings_from
-from brainmri.models.settings import CnnSettings, Design, HeadSettings, require, require_known_words
+from brainmri.mapping import limited, settings_from
+from brainmri.models.settings import CnnSettings, Design, HeadSettings
 from brainmri.training.augment_settings import NO_AUGMENTATION, STANDARD_AUGMENTATION, AugmentSettings
 from brainmri.training.settings import (
     CheckpointSettings,
@@ -95,41 +95,26 @@ class Recipe(Design):
 
     freeze_body: bool = False
     freeze_batch_norm: bool = False
-    epochs: int = 12
-    batch_size: int = 32
-    micro_batch: int | None = None
+    epochs: int = limited(12, minimum=1, maximum=100_000)
+    batch_size: int = limited(32, minimum=1, maximum=65_536)
+    micro_batch: int | None = limited(None, minimum=1)
     linear_probe: LinearProbeSettings = field(default_factory=LinearProbeSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     early_stopping: EarlyStoppingSettings | None = None
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     augment: Literal["none", "standard"] | AugmentSettings = "none"
-    mixup: float = 0.0
-    cutmix: float = 0.0
+    mixup: float = limited(0.0, minimum=0, maximum=100)
+    cutmix: float = limited(0.0, minimum=0, maximum=100)
     sampler: Literal["shuffled", "balanced"] = "shuffled"
-    label_smoothing: float = 0.0
+    label_smoothing: float = limited(0.0, minimum=0, exclusiveMaximum=1)
     class_weights: Literal["balanced"] | None = None
-    ema: float | None = None
-    gradient_clip: float | None = None
+    ema: float | None = limited(None, exclusiveMinimum=0, exclusiveMaximum=1)
+    gradient_clip: float | None = limited(None, exclusiveMinimum=0)
     precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = "auto"
     layout: Literal["auto", "channels_last", "contiguous"] = "auto"
     compile: Literal["auto"] | bool = "auto"
     deterministic: bool = False
-
-    def __post_init__(self):
-        super().__post_init__()
-        require_known_words(self)
-        require(1 <= self.epochs <= 100_000, "epochs", self.epochs, "1 or more")
-        require(1 <= self.batch_size <= 65_536, "batch_size", self.batch_size, "1 or more")
-        for key in ("mixup", "cutmix"):
-            require(0 <= getattr(self, key) <= 100, key, getattr(self, key), "0 to 100")
-        smoothing = self.label_smoothing
-        require(0 <= smoothing < 1, "label_smoothing", smoothing, "0 up to, not including, 1")
-        micro = self.micro_batch
-        require(micro is None or micro >= 1, "micro_batch", micro, "1 or more, or null")
-        require(self.ema is None or 0 < self.ema < 1, "ema", self.ema, "between 0 and 1, or null")
-        clip = self.gradient_clip
-        require(clip is None or clip > 0, "gradient_clip", clip, "above 0, or null")
 
     @property
     def augmentation(self) -> AugmentSettings:

@@ -2,7 +2,7 @@
 
 import math
 
-from brainmri.training.callbacks import Callback, Run
+from brainmri.training.callbacks import Callback, TrainingState
 from brainmri.training.recipe import ScheduleSettings
 from brainmri.training.scores import is_better
 
@@ -49,13 +49,13 @@ class Schedule(Callback):
         self.best: float | None = None
         self.waited = 0
 
-    def on_batch_begin(self, run: Run) -> None:
+    def on_batch_begin(self, run: TrainingState) -> None:
         # The middle of the step: a warm-up's first step does move, and a cosine's last one too.
         time = run.epoch + (run.step + 0.5) / run.steps
         for group, base in zip(run.optimizer.param_groups, self.base_rates, strict=True):
             group["lr"] = rate_at(self.settings, base, time, run.epochs, self.reductions)
 
-    def on_epoch_end(self, run: Run) -> None:
+    def on_epoch_end(self, run: TrainingState) -> None:
         if self.settings.name != "plateau":
             return
         value = run.scores[self.settings.monitor]

@@ -6,7 +6,7 @@ Light on purpose (no torch), as `brainmri.training.recipe`, which puts them toge
 from dataclasses import dataclass
 from typing import Literal
 
-from brainmri.models.settings import require, require_known_words
+from brainmri.mapping import check_settings, limited
 
 Monitor = Literal["val_loss", "val_accuracy", "val_macro_f1"]
 
@@ -33,21 +33,14 @@ class OptimizerSettings:
     """
 
     name: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: float = 0.001
-    body_learning_rate: float | None = None
-    weight_decay: float = 0.0
-    momentum: float = 0.9
-    layer_decay: float | None = None
+    learning_rate: float = limited(0.001, exclusiveMinimum=0, exclusiveMaximum=100)
+    body_learning_rate: float | None = limited(None, exclusiveMinimum=0, exclusiveMaximum=100)
+    weight_decay: float = limited(0.0, minimum=0, exclusiveMaximum=100)
+    momentum: float = limited(0.9, minimum=0, exclusiveMaximum=1)
+    layer_decay: float | None = limited(None, exclusiveMinimum=0, maximum=1)
 
     def __post_init__(self):
-        require_known_words(self, "optimizer.")
-        require(0 < self.learning_rate < 100, "optimizer.learning_rate", self.learning_rate, "above 0")
-        body = self.body_learning_rate
-        require(body is None or 0 < body < 100, "optimizer.body_learning_rate", body, "above 0, or null")
-        require(0 <= self.weight_decay < 100, "optimizer.weight_decay", self.weight_decay, "0 or more")
-        require(0 <= self.momentum < 1, "optimizer.momentum", self.momentum, "0 up to, not including, 1")
-        decay = self.layer_decay
-        require(decay is None or 0 < decay <= 1, "optimizer.layer_decay", decay, "above 0, up to 1, or null")
+        check_settings(self, "optimizer.")
 
 
 @dataclass(frozen=True)
@@ -75,21 +68,15 @@ class ScheduleSettings:
     """
 
     name: Literal["constant", "step", "plateau", "cosine"] = "constant"
-    step_epochs: int = 4
-    factor: float = 0.1
-    patience: int = 5
-    warmup_epochs: float = 0.0
-    minimum_learning_rate: float = 0.0
+    step_epochs: int = limited(4, minimum=1)
+    factor: float = limited(0.1, exclusiveMinimum=0, exclusiveMaximum=1)
+    patience: int = limited(5, minimum=0)
+    warmup_epochs: float = limited(0.0, minimum=0)
+    minimum_learning_rate: float = limited(0.0, minimum=0)
     monitor: Literal["val_loss", "val_accuracy", "val_macro_f1", "train_loss"] = "val_loss"
 
     def __post_init__(self):
-        require_known_words(self, "schedule.")
-        require(self.step_epochs >= 1, "schedule.step_epochs", self.step_epochs, "1 or more")
-        require(0 < self.factor < 1, "schedule.factor", self.factor, "between 0 and 1")
-        require(self.patience >= 0, "schedule.patience", self.patience, "0 or more")
-        require(self.warmup_epochs >= 0, "schedule.warmup_epochs", self.warmup_epochs, "0 or more")
-        lowest = self.minimum_learning_rate
-        require(lowest >= 0, "schedule.minimum_learning_rate", lowest, "0 or more")
+        check_settings(self, "schedule.")
 
 
 @dataclass(frozen=True)
@@ -107,13 +94,11 @@ class EarlyStoppingSettings:
     """
 
     monitor: Monitor = "val_loss"
-    patience: int = 5
-    minimum_delta: float = 0.0
+    patience: int = limited(5, minimum=1)
+    minimum_delta: float = limited(0.0, minimum=0)
 
     def __post_init__(self):
-        require_known_words(self, "early_stopping.")
-        require(self.patience >= 1, "early_stopping.patience", self.patience, "1 or more")
-        require(self.minimum_delta >= 0, "early_stopping.minimum_delta", self.minimum_delta, "0 or more")
+        check_settings(self, "early_stopping.")
 
 
 @dataclass(frozen=True)
@@ -130,7 +115,7 @@ class CheckpointSettings:
     monitor: Literal["val_loss", "val_accuracy", "val_macro_f1", "last"] = "val_loss"
 
     def __post_init__(self):
-        require_known_words(self, "checkpoint.")
+        check_settings(self, "checkpoint.")
 
 
 @dataclass(frozen=True)
@@ -148,10 +133,8 @@ class LinearProbeSettings:
         Of the head in this phase, falling by half a cosine.
     """
 
-    epochs: int = 0
-    learning_rate: float = 0.001
+    epochs: int = limited(0, minimum=0, maximum=100_000)
+    learning_rate: float = limited(0.001, exclusiveMinimum=0, exclusiveMaximum=100)
 
     def __post_init__(self):
-        require(0 <= self.epochs <= 100_000, "linear_probe.epochs", self.epochs, "0 or more")
-        rate = self.learning_rate
-        require(0 < rate < 100, "linear_probe.learning_rate", rate, "above 0")
+        check_settings(self, "linear_probe.")

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from brainmri.errors import BrainmriError
 from brainmri.models.memory import ShareTooLarge, is_out_of_memory, release_memory
 from brainmri.training.arithmetic import autocast, compiled_as_is, products
-from brainmri.training.callbacks import Run
+from brainmri.training.callbacks import TrainingState
 from brainmri.training.plan import Plan
 from brainmri.training.ranks import unsynchronised
 
 
-def take_step(run: Run, plan: Plan, inputs: Tensor, targets: Tensor) -> None:
+def take_step(run: TrainingState, plan: Plan, inputs: Tensor, targets: Tensor) -> None:
     """Update the weights by one batch, and add its loss and hits to the sums of the epoch.
 
     Where the memory does not suffice, the batch goes through the network in halves, quarters and so on;
@@ -45,7 +45,9 @@ def take_step(run: Run, plan: Plan, inputs: Tensor, targets: Tensor) -> None:
     run.seen += len(inputs)
 
 
-def add_gradients(run: Run, plan: Plan, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def add_gradients(
+    run: TrainingState, plan: Plan, inputs: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Add up the gradients of a batch; nothing in here waits for the device.
 
     Returns
@@ -100,7 +102,7 @@ def part_count(images: int, world: int, micro_batch: int | None) -> int:
     return max(1, min(-(-largest // (micro_batch or largest)), smallest))
 
 
-def make_room(run: Run, plan: Plan, images: int) -> None:
+def make_room(run: TrainingState, plan: Plan, images: int) -> None:
     """Give back what a failed step of so many images held, and halve what goes through the network at a time.
 
     Raises

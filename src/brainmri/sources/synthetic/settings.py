@@ -1,26 +1,13 @@
 """What a phantom set may be asked to hold."""
 
 from dataclasses import dataclass
+from typing import Literal
 
-from brainmri.errors import BrainmriError, nearest
+from brainmri.errors import BrainmriError
 from brainmri.labels import CLASS_NAMES
+from brainmri.mapping import check_settings, limited
 
-LAYOUTS = ("plain", "masoud", "sartaj", "orvile")
 COPY_KINDS = ("bytes", "reencoded", "mirrored", "rotated", "affine", "resized", "retoned", "combined")
-SPLIT_BY = ("image", "patient")
-RANGES = {
-    "patients": (1, 1_000_000),
-    "slices": (1, 200),
-    "size": (64, 2048),
-    "seed": (0, 2**63 - 1),
-    "test_fraction": (0, 1),
-    "copies": (0, 1),
-    "conflicts": (0, 1_000_000),
-    "corrupt": (0, 1000),
-    "empty": (0, 1000),
-    "foreign_text": (0, 1000),
-    "workers": (0, 256),
-}
 
 
 @dataclass(frozen=True)
@@ -33,31 +20,23 @@ class PhantomSettings:
         If one is out of its range; the message names it and the range.
     """
 
-    patients: int = 60
-    slices: int = 6
-    size: int = 256
-    layout: str = "plain"
-    seed: int = 0
-    split_by: str = "image"
-    test_fraction: float = 0.2
-    copies: float = 0.1
-    conflicts: int = 2
-    corrupt: int = 1
-    empty: int = 1
-    foreign_text: int = 1
+    patients: int = limited(60, minimum=1, maximum=1_000_000)
+    slices: int = limited(6, minimum=1, maximum=200)
+    size: int = limited(256, minimum=64, maximum=2048)
+    layout: Literal["plain", "masoud", "sartaj", "orvile"] = "plain"
+    seed: int = limited(0, minimum=0, maximum=2**63 - 1)
+    split_by: Literal["image", "patient"] = "image"
+    test_fraction: float = limited(0.2, minimum=0, maximum=1)
+    copies: float = limited(0.1, minimum=0, maximum=1)
+    conflicts: int = limited(2, minimum=0, maximum=1_000_000)
+    corrupt: int = limited(1, minimum=0, maximum=1000)
+    empty: int = limited(1, minimum=0, maximum=1000)
+    foreign_text: int = limited(1, minimum=0, maximum=1000)
     channel_shortcut: bool = True
     vary_size: bool = True
 
     def __post_init__(self):
-        for name, allowed in (("layout", LAYOUTS), ("split_by", SPLIT_BY)):
-            value = getattr(self, name)
-            if value not in allowed:
-                raise BrainmriError(
-                    f"{name} is '{value}': must be one of {', '.join(allowed)}. {nearest(value, allowed)}"
-                )
-        for name in RANGES:
-            if hasattr(self, name):
-                check_range(name, getattr(self, name))
+        check_settings(self)
         if self.planted_slices > self.patients * self.slices:
             raise BrainmriError(
                 f"copies ({self.copies}) and conflicts ({self.conflicts}) ask for {self.planted_slices} "
@@ -78,13 +57,3 @@ class PhantomSettings:
     def planted_slices(self) -> int:
         """How many images get a copy under their own label or another one."""
         return self.copy_count + self.conflicts
-
-
-def check_range(name: str, value: float) -> None:
-    """Raise a BrainmriError where the argument `name` lies out of its range in `RANGES`."""
-    low, high = RANGES[name]
-    whole = isinstance(low, int) and name not in ("test_fraction", "copies")
-    right_type = isinstance(value, int) or (not whole and isinstance(value, float))
-    if isinstance(value, bool) or not right_type or not low <= value <= high:
-        kind = "a whole number" if whole else "a number"
-        raise BrainmriError(f"{name} is {value}: must be {kind} from {low} to {high}.")
