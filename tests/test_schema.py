@@ -79,7 +79,8 @@ def bare(schema):
             told[key] = sorted(map(str, value if isinstance(value, list) else [value]))
         elif key == "oneOf":
             told[key] = [bare(branch) for branch in value]
-        elif key not in ("description", "$ref", "required"):
+        # Which names and paths there are is Snakemake's matter, not that of settings.
+        elif key not in ("description", "$ref", "required", "pattern"):
             told[key] = bare(value)
     return told
 
