@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import load_file
-from training_command import train_command
+from training_command import order_of, train_command
 
 from brainmri.cli import main
 from brainmri.errors import BrainmriError
@@ -25,7 +25,9 @@ from brainmri.models.classifier import Classifier
 from brainmri.training import checkpoint, conduct, loop, prepare
 from brainmri.training.callbacks import History, Run
 from brainmri.training.checkpoint import Checkpoint
-from brainmri.training.recipe import OptimizerSettings
+from brainmri.training.conduct import fingerprint
+from brainmri.training.ranks import ALONE
+from brainmri.training.recipe import OptimizerSettings, recipe_from
 from brainmri.training.steps import take_step
 
 RECIPE = {
@@ -245,6 +247,15 @@ def test_what_was_changed_starts_anew(blob_files, left_in_the_middle, monkeypatc
     assert "epoch 1/2" in told
 
 
+def test_a_training_from_other_initial_weights_is_another_one(blob_files, tmp_path):
+    order = order_of(blob_files, tmp_path, recipe_from({**RECIPE, "pretrained": str(tmp_path / "body.pt")}))
+    marks = set()
+    for value in (0.0, 1.0):
+        torch.save({"weight": torch.full((2,), value)}, tmp_path / "body.pt")
+        marks.add(fingerprint(order, torch.device("cpu"), ALONE))
+    assert len(marks) == 2
+
+
 def test_what_was_not_changed_goes_on(left_in_the_middle, capsys):
     left_in_the_middle()
     assert "resuming after epoch 0 of 2, step 4 of 6" in capsys.readouterr().err
@@ -335,6 +346,15 @@ def test_only_the_very_same_training_is_resumed(run, tmp_path, capsys):
     assert run.epoch == 2
     assert torch.equal(run.model.head.weight, weight)
     assert fresh.rows == [{"val_loss": 0.5}]
+
+
+def test_a_training_that_stopped_early_does_not_go_on_after_a_kill(run, tmp_path):
+    run.stop = True
+    Checkpoint(tmp_path / "one.pt", "mark", []).on_epoch_end(run)
+    run.stop = False
+    kept = Checkpoint(tmp_path / "one.pt", "mark", [])
+    kept.take_up(run, kept.found())
+    assert run.stop
 
 
 @pytest.fixture
