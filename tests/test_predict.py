@@ -11,6 +11,7 @@ import pytest
 import torch
 from helpers import save
 
+from brainmri import predict as command
 from brainmri.artefacts import write_json
 from brainmri.cli import main
 from brainmri.digests import file_digest
@@ -84,6 +85,15 @@ def test_probabilities_are_those_of_the_cropped_image_and_the_temperature(tmp_pa
     np.testing.assert_allclose([row[f"prob_{name}"] for name in NAMES], expected, rtol=1e-4)
     assert row["confidence"] == pytest.approx(expected.max(), rel=1e-4)
     assert row["predicted"] == NAMES[expected.argmax()]
+
+
+def test_batches_do_not_change_what_is_said_of_a_file(tmp_path, scans, model, monkeypatch):
+    _, whole = predicted(tmp_path, scans, model)
+    (scans / "aa.png").write_text("no image")
+    monkeypatch.setattr(command, "BATCH", 2)
+    status, parted = predicted(tmp_path, scans, model)
+    assert status == 1
+    pd.testing.assert_frame_equal(parted, whole, rtol=1e-5)
 
 
 @pytest.mark.parametrize("form", ["", "model.safetensors", "model", "model.json"])

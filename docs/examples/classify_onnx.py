@@ -35,6 +35,9 @@ def cropped(gray, crop):
 def resized(gray, size):
     """Resize to a square without aliasing, in the steps of `brainmri.images.prepare`."""
     height, width = gray.shape
+    if min(height, width) < size and max(height, width) > 2 * size:
+        height, width = min(height, size), min(width, size)
+        gray = cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA)
     if height * width < size * size:
         return cv2.resize(gray, (size, size), interpolation=cv2.INTER_CUBIC)
     if min(height, width) >= size:

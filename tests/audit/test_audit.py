@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -70,6 +71,13 @@ def test_leaks_are_counted_for_the_test_part_and_each_class(audited):
     assert document["label_conflicts"]["images"] == 2
 
 
+def test_a_pair_is_across_the_split_only_where_the_source_puts_both_in_a_part(audited):
+    rows = [(f"{part}.jpg", "glioma", part, "s", "p", None, "ok") for part in ("test", "train", None)]
+    rows += [(f"more{index}.jpg", "glioma", None, "t", "q", None, "ok") for index in range(2)]
+    _, _, document = audited(rows)
+    assert document["pairs"]["bytes"] == {"within": 3, "across": 1}
+
+
 def test_images_of_one_patient_share_a_group_and_unknown_patients_do_not(audited):
     rows = [(f"{i}.jpg", "glioma", None, f"s{i}", f"p{i}", patient, "ok") for i, patient in enumerate("AAB")]
     rows += [(f"x{i}.jpg", "glioma", None, f"t{i}", f"q{i}", None, "ok") for i in range(2)]
@@ -122,3 +130,27 @@ def test_neighbours_link_where_no_source_names_both_patients(patients, datasets,
         assert table["group_id"].nunique() == expected
     table, _ = group_table(images, pd.DataFrame([{**pair, "kind": "near"}]), unlinked=["near"])
     assert table["group_id"].nunique() == 2
+
+
+def test_neighbours_and_copies_without_a_label_make_no_conflict():
+    labels = ["glioma", "meningioma", "glioma", None]
+    images = pd.DataFrame({"image_id": list("abcd"), "label": labels, "patient_id": None})
+    pairs = [("a", "b", "neighbour", 0.9), ("c", "d", "near", 0.99)]
+    names = ["image_id_a", "image_id_b", "kind", "similarity"]
+    table, _ = group_table(images, pd.DataFrame(pairs, columns=names))
+    assert table["group_id"].tolist() == ["a", "a", "c", "c"]
+    assert not table["label_conflict"].any()
+
+
+def test_neighbours_can_be_left_unlinked(tmp_path, monkeypatch):
+    rows = [(name, "glioma", None, name, name, None, "ok") for name in ("a.jpg", "b.jpg")]
+    table = pd.DataFrame(rows, columns=COLUMNS).assign(**SIZE)
+    write_parquet(table, tmp_path / "inventory.parquet", config={})
+    np.save(tmp_path / "whole.npy", np.zeros((2, 256, 256), np.uint8))
+    pair = {"image_id_a": "a.jpg", "image_id_b": "b.jpg", "kind": "neighbour", "transform": "identity"}
+    found = pd.DataFrame([pair]).assign(similarity=0.97, grain=np.nan, matrix=None)
+    monkeypatch.setattr("brainmri.audit.audit.search_copies", lambda *_, **__: (found, found[:0]))
+    paths = [tmp_path / name for name in ("inventory.parquet", "d.parquet", "groups.parquet", "a.json")]
+    for neighbours, groups in ((True, 1), (False, 2)):
+        audit(*paths, images=tmp_path / "whole.npy", neighbours=neighbours)
+        assert read_parquet(paths[2])["group_id"].nunique() == groups

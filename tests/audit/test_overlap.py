@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from brainmri.artefacts import read_parquet, write_parquet
-from brainmri.audit.overlap import overlap
+from brainmri.audit.overlap import exact_overlap, overlap
 from brainmri.errors import BrainmriError
 from brainmri.reporting.embedding import Artefacts
 from brainmri.reporting.page_overlap import overlap_rows
@@ -45,6 +45,13 @@ def test_shared_images_are_found_with_the_first_set_on_the_left(two_sets):
     pairs = read_parquet(two_sets / "north" / "overlap" / "south.parquet")
     told = pairs[["image_id_a", "image_id_b", "kind"]].to_numpy().tolist()
     assert told == [["a.jpg", "a.jpg", "pixels"], ["b.jpg", "b.jpg", "mirrored"]]
+
+
+def test_copies_within_one_of_the_sets_are_no_overlap():
+    first = pd.DataFrame({"image_id": ["a", "b"], "sha256": ["s1", "s2"], "pixel_sha256": "p"})
+    second = pd.DataFrame({"image_id": ["a", "c"], "sha256": ["s1", "s3"], "pixel_sha256": ["p", "q"]})
+    pairs = exact_overlap(first, second)[["image_id_a", "image_id_b", "kind"]]
+    assert pairs.to_numpy().tolist() == [["a", "a", "bytes"], ["b", "a", "pixels"]]
 
 
 def test_the_page_counts_shared_images_both_ways(two_sets, tmp_path):

@@ -53,6 +53,16 @@ def test_metadata_that_knows_nothing_of_the_class_predicts_it_by_chance():
     assert found["metadata_shortcut"]["low"] < 1 / 3 + 0.05
 
 
+def test_of_unequal_classes_the_majority_and_the_mean_recall_are_told():
+    table = rows(200)
+    table["label"] = np.where(np.arange(200) % 4 == 0, "glioma", "no_tumor")
+    found = metadata_shortcut(table, None, alone(table))
+    told, recalls = found["metadata_shortcut"], found["metadata_shortcut_accuracy"]
+    assert told["majority_share"] == 0.75
+    assert told["balanced_accuracy"] == pytest.approx((recalls["glioma"] + recalls["no_tumor"]) / 2)
+    assert told["balanced_accuracy"] < recalls["all"]
+
+
 def test_copies_of_a_file_on_both_sides_do_not_help():
     originals = rows(120)
     table = pd.concat([originals] * 5, ignore_index=True)

@@ -166,6 +166,17 @@ def test_leaks_and_conflicts_are_counted_over_all_kinds(phantom_audit):
     assert weakest["similarity"] == pytest.approx(groups["weakest_link"].min()) and weakest["kind"] != "bytes"
 
 
+def test_the_largest_groups_come_first_and_neighbours_across_the_split_are_counted_apart(phantom_audit):
+    _, truth, pairs, _, document = phantom_audit
+    sizes = [group["images"] for group in document["largest_groups"]]
+    assert sizes == sorted(sizes, reverse=True) and sizes[0] == document["largest_group"]
+    split = truth.set_index("image_id")["source_split"]
+    ends = pairs.loc[pairs["kind"] == "neighbour", ["image_id_a", "image_id_b"]].to_numpy()
+    both_ways = np.concatenate([ends, ends[:, ::-1]])
+    leaked = {own for own, other in both_ways if (split[own], split[other]) == ("test", "train")}
+    assert document["test_images_with_train_neighbour"]["all"]["count"] == len(leaked) > 0
+
+
 def test_an_array_of_another_inventory_is_refused(phantom_audit, tmp_path):
     folder = phantom_audit[0]
     np.save(tmp_path / "other.npy", pictures(3))
@@ -183,3 +194,10 @@ def test_the_weakest_link_is_that_without_which_the_group_falls_apart():
     assert weakest["link"].to_dict() == {"a": 1, "d": 3}
     assert weakest["similarity"].to_dict() == {"a": 0.99, "d": 0.985}
     assert weakest_links(links[:0], np.array(["a"], object)).empty
+
+
+def test_of_two_links_of_a_pair_the_stronger_holds_it():
+    """As where two images of one patient are copies as well."""
+    links = pd.DataFrame({"a": [0, 1, 1], "b": [1, 0, 2], "similarity": [0.98, 1.0, 0.99]})
+    weakest = weakest_links(links, np.array(["a"] * 3, object))
+    assert weakest["link"].to_dict() == {"a": 2}

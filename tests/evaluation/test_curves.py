@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from brainmri.evaluation.calibration import area_under_risk_coverage
+from brainmri.evaluation.calibration import area_under_risk_coverage, reliability
 from brainmri.evaluation.curve_points import (
     COVERAGES,
     RISKS,
@@ -23,6 +23,7 @@ from brainmri.evaluation.curve_points import (
 )
 from brainmri.evaluation.curves import curves_table, share_limits
 from brainmri.evaluation.predictions import Predictions
+from brainmri.evaluation.probabilities import softmax
 from brainmri.intervals import wilson_interval
 
 NAMES = ["glioma", "meningioma", "no_tumor"]
@@ -157,6 +158,33 @@ def test_every_curve_is_there_and_within_its_band():
     assert len(known) > 0.8 * len(table)
     assert (known["low"] <= known["y"] + 1e-12).all() and (known["y"] <= known["high"] + 1e-12).all()
     assert table.loc[table["curve"] == "reliability_after", "n_images"].sum() == 240
+
+
+def test_each_curve_is_of_its_own_class_and_temperature():
+    part = part_of()
+    table = curves_table(part, NAMES, 1.3, resamples=100, seed=0)
+    probabilities, right = softmax(part.logits / 1.3), part.predicted == part.truth
+    for index, name in enumerate(NAMES):
+        false, true, _ = reference.roc_curve(
+            part.truth == index, probabilities[:, index], drop_intermediate=False
+        )
+        rows = table[(table["curve"] == "roc") & (table["label"] == name)]
+        np.testing.assert_allclose(rows["y"], np.interp(SHARES, false, true), atol=1e-12)
+    for curve, divisor in (("reliability_before", 1.0), ("reliability_after", 1.3)):
+        expected = reliability(softmax(part.logits / divisor).max(axis=1), right)
+        rows = table[table["curve"] == curve]
+        np.testing.assert_allclose(rows[["x", "y"]].T, [expected["confidence"], expected["accuracy"]])
+
+
+def test_the_decision_is_to_treat_by_the_risk_of_not_being_healthy():
+    part = part_of()
+    table = curves_table(part, NAMES, 1.3, resamples=100, seed=0)
+    ill, risk = part.truth != NAMES.index("no_tumor"), 1 - softmax(part.logits / 1.3)[:, 2]
+    for curve, score in (("decision", risk), ("decision_all", np.ones(len(ill)))):
+        treated = score >= RISKS[:, None]
+        false = (treated & ~ill).mean(axis=1) * RISKS / (1 - RISKS)
+        found = table.loc[table["curve"] == curve, "y"]
+        np.testing.assert_allclose(found, (treated & ill).mean(axis=1) - false, atol=1e-12)
 
 
 def test_bands_of_a_perfect_model_claim_no_certainty():

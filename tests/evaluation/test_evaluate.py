@@ -152,13 +152,16 @@ def test_a_class_with_a_single_group_is_named_and_its_interval_is_wide(tmp_path)
 def test_calibration_before_and_after_are_of_their_temperatures(tmp_path):
     truth, logits = noisy()
     sharp = predictions_of(truth, 8 * logits)
-    part = evaluated(tmp_path, sharp, {"temperature": 4.0, "referral_confidence": 0.7})["test"]
+    fitted = {"temperature": 4.0, "referral_confidence": 0.7, "referral_wished_error": 0.1}
+    part = evaluated(tmp_path, sharp, fitted)["test"]
     calibration = part["calibration"]
+    assert part["ece"]["value"] == pytest.approx(calibration["ece_after"])
     assert calibration["ece_after"] < calibration["ece_before"]
     assert calibration["log_loss_after"] == pytest.approx(part["log_loss"]["value"])
     assert calibration["brier_after"] == pytest.approx(part["brier"]["value"])
     assert sum(calibration["reliability_after"]["n_images"]) == 120
     kept = softmax(2 * logits).max(axis=1) >= 0.7
+    assert part["referral"]["wished_error"] == 0.1
     assert part["referral"]["coverage"] == pytest.approx(kept.mean())
     assert part["referral"]["accuracy_kept"]["value"] == pytest.approx(
         (logits.argmax(axis=1) == truth)[kept].mean()

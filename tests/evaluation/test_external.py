@@ -1,15 +1,17 @@
 """external.parquet: every model on every data set, beside its own test part among the same classes."""
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from external_study import NAMES, identity_of, judged, write_outside, write_own
+from external_study import NAMES, TEMPERATURE, identity_of, judged, write_outside, write_own
 
 from brainmri.artefacts import read_json, read_parquet, write_parquet
 from brainmri.cli import main
 from brainmri.errors import BrainmriError
 from brainmri.evaluation.cells import METRICS
 from brainmri.evaluation.external import EXTERNAL_SCHEMA, external_table
+from brainmri.evaluation.probabilities import log_losses
 
 THREE = NAMES[:3]
 RESAMPLES = 200
@@ -89,6 +91,34 @@ def test_seeds_are_averaged_and_told_apart(tmp_path):
     differences = [row["difference"] for row in each]
     assert mean["difference_lowest_seed"] == pytest.approx(min(differences))
     assert mean["difference_highest_seed"] == pytest.approx(max(differences))
+
+
+def test_both_sides_of_a_difference_vary_on_their_own(tmp_path):
+    table = table_of(study(tmp_path, seeds=(0, 1)))
+    for name in METRICS:
+        row = row_of(table, "south", name)
+        below = np.hypot(row["value"] - row["low"], row["own_high"] - row["own"])
+        above = np.hypot(row["high"] - row["value"], row["own"] - row["own_low"])
+        assert row["difference"] - row["difference_low"] == pytest.approx(below)
+        assert row["difference_high"] - row["difference"] == pytest.approx(above)
+
+
+def test_losses_outside_are_at_the_temperature_of_the_training(tmp_path):
+    row = row_of(table_of(study(tmp_path)), "south", "log_loss", seed=0)
+    there = judged(80, 0.6, NAMES, 10)
+    logits = there[[f"logit_{name}" for name in NAMES]].to_numpy(float)
+    truth = pd.Index(NAMES).get_indexer(there["label"])
+    assert row["value"] == pytest.approx(log_losses(logits / TEMPERATURE, truth).mean())
+
+
+def test_the_majority_is_that_of_the_tested_images(tmp_path):
+    identity = identity_of()
+    own = write_own(tmp_path, judged(60, 0.9, NAMES, 0), identity)
+    there = judged(80, 0.9, NAMES, 1)
+    there = there[(there["label"] == NAMES[1]) | (there["group_id"] < "g020")]
+    outside = write_outside(tmp_path, there, identity, "south", NAMES)
+    row = row_of(table_of([[path] for path in (*own, outside)]), "south")
+    assert row["majority_share"] == pytest.approx((there["label"] == NAMES[1]).mean())
 
 
 def test_two_groups_a_class_give_wide_intervals_and_no_fault(tmp_path):

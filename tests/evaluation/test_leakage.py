@@ -14,6 +14,7 @@ from brainmri.evaluation.bootstrap import resampled_weights
 from brainmri.evaluation.evaluate import evaluate
 from brainmri.evaluation.leakage import LEAKAGE_SCHEMA, drawn_together, leakage_table
 from brainmri.evaluation.tested import JudgedSplit, read_tested
+from brainmri.intervals import wilson_interval
 
 PUBLISHED, GROUPED = images_of(40), images_of(40, start=20)
 CLEAN = PUBLISHED[PUBLISHED["group_id"] >= "g020"].reset_index(drop=True)
@@ -138,6 +139,50 @@ def test_a_class_that_one_part_lacks_is_left_out_of_both_and_named(tmp_path):
     assert row["absent_classes"] == NAMES[3]
     assert row["n_images"] == 60 and row["accuracy"] == 1 and row["accuracy_difference"] == 0
     assert row["accuracy_difference_low"] < 0 < row["accuracy_difference_high"]
+
+
+def test_a_class_that_the_leaking_part_lacks_is_named_too(tmp_path):
+    without = PUBLISHED[PUBLISHED["truth"] != 3].reset_index(drop=True)
+    files = [
+        write_tested(tmp_path, own, wrong_at(own), split, "cnn")
+        for split, own in (("published", without), ("grouped", GROUPED))
+    ]
+    (row,) = table_of(files).to_dict("records")
+    assert row["absent_classes"] == NAMES[3] and row["free_n_images"] == 60
+
+
+def test_seeds_are_averaged_and_told_apart_for_each_model(tmp_path):
+    wrong = {
+        ("published", "a"): (0, 2),
+        ("published", "b"): (4, 4),
+        ("grouped", "b"): (4, 4),
+        ("grouped", "a"): (4, 16),
+    }
+    files = [
+        write_tested(tmp_path, images, wrong_at(images, *range(count)), split, model, seed)
+        for (split, model), counts in wrong.items()
+        for images in (PUBLISHED if split == "published" else GROUPED,)
+        for seed, count in enumerate(counts)
+    ]
+    table = table_of(files)
+    mean = table[table["seed"].isna()].set_index("model")
+    each = table[table["model"] == "a"].dropna(subset=["seed"])
+    assert (mean["seeds"].tolist(), each["seeds"].tolist()) == ([2, 2], [1, 1])
+    assert mean.loc["a", "accuracy_free"] == pytest.approx(1 - 10 / 80)
+    assert mean["accuracy_difference"].to_dict() == pytest.approx({"a": 9 / 80, "b": 0})
+    assert each["accuracy_difference"].tolist() == pytest.approx([4 / 80, 14 / 80])
+    assert mean.loc["a", "accuracy_difference_lowest_seed"] == pytest.approx(4 / 80)
+    assert mean.loc["a", "accuracy_difference_highest_seed"] == pytest.approx(14 / 80)
+
+
+def test_the_interval_of_the_leak_free_number_is_of_its_own_images(tmp_path):
+    published, free = images_of(120, images=1), images_of(40, images=1, start=200)
+    files = [
+        write_tested(tmp_path, own, wrong_at(own, *range(4)), split, "cnn")
+        for split, own in (("published", published), ("grouped", free))
+    ]
+    (row,) = table_of(files).to_dict("records")
+    assert (row["accuracy_free_low"], row["accuracy_free_high"]) == pytest.approx(wilson_interval(0.9, 40))
 
 
 def test_parts_with_no_class_in_common_are_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm, t
 
 from brainmri.evaluation.bootstrap import grouping_of, resampled_weights
 from brainmri.evaluation.metric_intervals import (
@@ -55,6 +56,36 @@ def test_a_perfect_score_on_few_groups_is_no_certainty():
 
 def test_one_group_says_as_much_as_one_image():
     assert effective_size(0.5, 0.0, groups=1, freedom=0) == 1
+
+
+def test_groups_never_say_more_than_as_many_independent_images():
+    grouping = grouping_of(np.repeat(np.arange(20), 2), np.zeros(40, dtype=int), 1)
+    resampled = np.tile([0.499, 0.501], 50)  # one of the two images right in each group, or nearly
+    limits = proportion_interval(0.5, resampled, np.ones(40, dtype=bool), grouping)
+    assert limits == pytest.approx(wilson_interval(0.5, 40))
+
+
+def test_every_stratum_costs_a_degree_of_freedom():
+    truth = np.repeat([0, 1], 60)
+    grouping = grouping_of(np.repeat(np.arange(6), 20), truth, 2)
+    resampled = np.tile([0.4, 0.6], 50)  # varies as 25 independent images do
+    size = 25 * (norm.ppf(0.975) / t.ppf(0.975, 6 - 2)) ** 2
+    limits = proportion_interval(0.5, resampled, np.ones(120, dtype=bool), grouping)
+    assert limits == pytest.approx(wilson_interval(0.5, size))
+
+
+def test_percentiles_lie_further_out_for_few_groups():
+    grouping = grouping_of(np.arange(6), np.repeat([0, 1], 3), 2)
+    tail = norm.cdf(t.ppf(0.025, 6 - 2))
+    limits = percentile_interval(np.linspace(0, 1, 1001), grouping)
+    assert tail < 0.003 and limits == pytest.approx((tail, 1 - tail))
+
+
+def test_the_rarest_class_decides_how_sure_a_perfect_score_is():
+    truth = np.repeat([0, 1], [2, 18])
+    grouping = grouping_of(np.arange(20), truth, 2)
+    low, _ = bounded_interval(1.0, np.ones(100), [truth == 0, truth == 1], grouping)
+    assert low == pytest.approx(wilson_interval(1.0, 2**2 / (1 / 2 + 1 / 18))[0])
 
 
 def simulated_coverage(groups_a_class, images_a_group, trials=300, resamples=400, classes=3):

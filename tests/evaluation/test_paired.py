@@ -152,6 +152,31 @@ def test_the_same_seed_gives_the_same_table(tmp_path, resamples):
     pd.testing.assert_frame_equal(table_of(files, resamples=resamples), table_of(files, resamples=resamples))
 
 
+def test_baselines_of_other_images_are_refused(tmp_path):
+    files = [write_tested(tmp_path, IMAGES, wrong_at(IMAGES), "grouped", "a")]
+    baselines = tmp_path / "baselines.parquet"
+    table = IMAGES[["image_id"]].assign(dataset="set", split="grouped", baseline="m", predicted=NAMES[0])
+    for spoilt in (
+        table.iloc[1:],
+        table.assign(image_id="x" + table["image_id"]),
+        table.assign(predicted="cyst"),
+    ):
+        write_parquet(spoilt, baselines, config={})
+        with pytest.raises(BrainmriError, match="does not tell of the tested images"):
+            table_of(files, [baselines])
+    write_parquet(table.sample(frac=1, random_state=0), baselines, config={})
+    assert len(table_of(files, [baselines])) == 1
+
+
+def test_models_that_were_tested_in_other_groups_are_refused(tmp_path):
+    files = [
+        write_tested(tmp_path, own, wrong_at(own), "grouped", name)
+        for name, own in (("a", IMAGES), ("b", IMAGES.assign(group_id=IMAGES["image_id"])))
+    ]
+    with pytest.raises(BrainmriError, match="same test images"):
+        table_of(files)
+
+
 def test_what_does_not_belong_together_is_refused(tmp_path):
     right = wrong_at(IMAGES)
     one = write_tested(tmp_path / "one", IMAGES, right, "grouped", "a")

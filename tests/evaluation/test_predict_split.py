@@ -11,7 +11,8 @@ from brainmri.artefacts import read_json, read_parquet, write_json, write_parque
 from brainmri.cli import main
 from brainmri.digests import file_digest
 from brainmri.errors import BrainmriError
-from brainmri.evaluation.calibration import fit_temperature
+from brainmri.evaluation import predict_split as stage
+from brainmri.evaluation.calibration import fit_referral, fit_temperature
 from brainmri.evaluation.evaluate import evaluate
 from brainmri.evaluation.predict_split import predict_split
 from brainmri.evaluation.probabilities import softmax
@@ -95,6 +96,27 @@ def test_each_prediction_is_of_the_image_in_its_row(trained):
     after = read_parquet(trained["predictions"]).set_index("image_id").loc[before.index]
     np.testing.assert_allclose(after["logit_glioma"], before["logit_glioma"], atol=1e-5)
     assert before["logit_glioma"].nunique() > 50
+
+
+def test_batches_do_not_change_what_is_said_of_an_image(trained, monkeypatch):
+    predict_split(**trained, device="cpu")
+    whole = read_parquet(trained["predictions"])
+    monkeypatch.setattr(stage, "BATCH", 7)
+    predict_split(**trained, device="cpu")
+    parted = read_parquet(trained["predictions"])
+    assert parted["image_id"].equals(whole["image_id"])
+    np.testing.assert_allclose(parted["logit_glioma"], whole["logit_glioma"], atol=1e-5)
+
+
+def test_referral_is_fitted_to_the_wish_on_the_calibrated_confidence(trained):
+    predict_split(**trained, device="cpu", wished_error=0.9)
+    fitted, table = read_json(trained["calibration"]), read_parquet(trained["predictions"])
+    own = table[table["split"] == "val"]
+    right = (own["predicted"] == own["label"]).to_numpy()
+    wished = fit_referral(own["confidence"].to_numpy(), right, 0.9)
+    assert fitted["temperature"] != 1 and wished.confidence is not None
+    assert fitted["referral_confidence"] == pytest.approx(wished.confidence)
+    assert (fitted["referral_wished_error"], fitted["referral_coverage"]) == (0.9, wished.coverage)
 
 
 def test_the_command_line_predicts_and_the_result_can_be_evaluated(trained, tmp_path):

@@ -169,6 +169,24 @@ def test_shrinking_averages_and_does_not_alias():
 
 
 @pytest.mark.parametrize(
+    ("shape", "size"),
+    [((200, 200), 32), ((150, 200), 32), ((99, 70), 32), ((200, 500), 224), ((40, 1000), 224)],
+)
+def test_shrinking_by_a_broken_factor_and_of_strips_averages_too(shape, size):
+    stripes = np.zeros(shape, np.uint8)
+    stripes[:, ::2] = 255
+    for image in (stripes, np.ascontiguousarray(stripes.T)):
+        prepared, _, _ = prepare_image(image, size, CropSettings(method="none"))
+        assert abs(prepared.astype(int) - 128).max() <= 64
+
+
+def test_enlarging_is_smooth():
+    ramp = np.tile(np.arange(0, 240, 16, dtype=np.uint8), (15, 1))
+    prepared, _, _ = prepare_image(ramp, 60, CropSettings(method="none"))
+    assert np.diff(prepared[30].astype(int)).max() <= 8
+
+
+@pytest.mark.parametrize(
     ("key", "value"),
     [
         ("method", "contours"),

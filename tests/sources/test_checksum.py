@@ -90,6 +90,13 @@ def test_comments_and_binary_marks_in_a_lock_are_read(tmp_path, raw):
     checksum("set", raw, tmp_path / "c.parquet", lock=lock)
 
 
+def test_a_lock_that_find_and_sha256sum_wrote_is_read(tmp_path, raw):
+    lock = tmp_path / "lock"
+    checksum("set", raw, tmp_path / "c.parquet", lock=lock, write_lock=True)
+    lock.write_text(lock.read_text().replace("  ", "  ./"))
+    checksum("set", raw, tmp_path / "c.parquet", lock=lock)
+
+
 def test_writing_no_lock_is_refused(tmp_path, raw):
     with pytest.raises(BrainmriError, match="--lock"):
         checksum("set", raw, tmp_path / "c.parquet", write_lock=True)
@@ -158,6 +165,12 @@ def test_lock_of_a_kaggle_set_holds_for_each_archive_of_it(tmp_path, raw, record
     (raw / "class 1" / "1.jpg").unlink()
     with pytest.raises(BrainmriError, match="1 removed"):
         checksum("set", raw, table, lock=lock, record=record("b" * 64))
+
+
+def test_the_lock_of_an_archive_of_ones_own_holds_wherever_it_lies(tmp_path, raw, record):
+    lock, fetched = tmp_path / "lock", record("a" * 64, "/home/me/set.zip", "archive")
+    checksum("set", raw, tmp_path / "c.parquet", lock, fetched, write_lock=True)
+    assert read_lock(lock).source is None
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,15 @@ def test_tar_bomb_is_stopped_by_its_ratio(tmp_path, compress):
     assert "bomb" in refused(archive, tmp_path, LIMITS)
 
 
+def test_a_small_table_passes_however_well_it_packs(tmp_path):
+    table = {"labels.csv": b"a,0\n" * 500_000}
+    archive = zip_of(tmp_path / "a.zip", table.items())
+    assert archive.stat().st_size < 2_000_000 / DEFAULTS.ratio
+    (tmp_path / "target").mkdir()
+    extract(archive, tmp_path / "target")
+    assert tree(tmp_path / "target") == table
+
+
 def test_bytes_in_all_are_limited_for_incompressible_data_too(tmp_path):
     archive = zip_of(tmp_path / "a.zip", [(f"{n}", bytes(1000)) for n in range(20)], zipfile.ZIP_STORED)
     assert "10000 bytes" in refused(archive, tmp_path, ExtractionLimits(bytes=10_000))

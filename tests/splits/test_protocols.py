@@ -126,6 +126,16 @@ def test_the_member_left_out_tests_alone_and_has_nothing_in_common_with_the_othe
     assert (lost["label"] == "rare").all()
 
 
+def test_a_copy_in_another_member_counts_where_that_member_does_not_use_it():
+    rows = [(f"{label}-{own}-{n}", label, own) for label in CLASSES for own in "ab" for n in range(4)]
+    files = pd.DataFrame([*rows, (rows[0][0], CLASSES[0], "b")], columns=["group_id", "label", "dataset"])
+    files["image_id"], files["source_split"] = [f"i{index:02}" for index in range(len(files))], None
+    files["split"] = files["reason"] = pd.Series(None, files.index, object)
+    files.loc[len(rows), ["split", "reason"]] = ["excluded", "label conflict"]
+    manifest = manifest_of(files, "leave_one_out", test_dataset="a", val=0.25)
+    assert manifest.loc[0, ["split", "reason"]].tolist() == ["excluded", "its group reaches into b"]
+
+
 @pytest.mark.parametrize("protocol", DRAWERS)
 @settings(deadline=None, max_examples=20)
 @given(files_of_a_source(), st.integers(0, 3), st.randoms())

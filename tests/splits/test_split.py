@@ -88,6 +88,14 @@ def test_rows_index_the_packed_array_and_labels_their_classes(manifest_of):
     assert [CLASSES[index] for index in kept["label_index"]] == kept["label"].tolist()
 
 
+def test_a_set_that_lacks_a_class_counts_its_labels_without_a_gap(manifest_of):
+    rows = [row for row in inventory_rows() if row["label"] != "meningioma"]
+    rows.append(inventory_rows()[32] | {"status": "corrupt", "reason": "cut off"})
+    manifest = manifest_of(rows, SplitSettings("grouped"))
+    labels = manifest.dropna(subset="label_index").drop_duplicates("label").set_index("label")
+    assert labels["label_index"].to_dict() == {"glioma": 0, "pituitary": 1, "no_tumor": 2}
+
+
 def test_what_is_left_out_has_its_reason(manifest_of):
     rows = inventory_rows()
     rows[0].update(status="corrupt", reason="it ends too early")
@@ -116,6 +124,14 @@ def test_conflicts_can_be_kept(manifest_of):
     rows[40]["pixel_sha256"] = rows[70]["pixel_sha256"]
     manifest = manifest_of(rows, SplitSettings("grouped", conflicts="keep"))
     assert (manifest["split"] != "excluded").all()
+
+
+def test_published_leaves_out_what_the_source_puts_in_no_part(manifest_of):
+    rows = inventory_rows()
+    rows[3]["source_split"] = None
+    left_out = manifest_of(rows, SplitSettings("published")).query("split == 'excluded'")
+    reason = "the source puts it in no part"
+    assert left_out[["image_id", "reason"]].to_numpy().tolist() == [[rows[3]["image_id"], reason]]
 
 
 def test_published_without_a_test_part_says_what_to_use(manifest_of):

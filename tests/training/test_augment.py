@@ -68,6 +68,13 @@ def test_whole_shifts_are_exact_and_bring_black_in(images):
     assert not moved[:, :3].any()
 
 
+@pytest.mark.parametrize(
+    "amount", [{"rotation": 9.0}, {"shift": 0.2}, {"shift": [0.0, 0.2]}, {"zoom": [0.5, 0.9]}]
+)
+def test_each_movement_moves_images_by_itself(images, amount):
+    assert not np.array_equal(warp(images, draw(**amount).matrices), images)
+
+
 def test_zoom_enlarges_about_the_centre_along_each_axis():
     image = np.zeros((1, SIZE, SIZE), np.uint8)
     image[0, 8:16, 8:16] = 200

@@ -1,14 +1,19 @@
 """The moving average of the weights, against its definition, and through a kill."""
 
-import json
 from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from brainmri.models.classifier import Classifier
+from brainmri.models.saved import load_model, predict_logits
 from brainmri.training.averaging import AverageWeights
+from brainmri.training.recipe import recipe_from
+from brainmri.training.train import train
 
 
 def small_network():
@@ -70,16 +75,19 @@ def test_of_a_frozen_body_no_average_is_taken():
     assert averaged == {tensor.data_ptr() for tensor in average.average.head.state_dict().values()}
 
 
-@pytest.mark.parametrize("ema", [None, 0.5])
-def test_the_average_is_what_is_kept(blob_files, tmp_path, ema):
-    from brainmri.models.saved import load_model
-    from brainmri.training.recipe import recipe_from
-    from brainmri.training.train import train
-
-    recipe = {"image_size": 32, "cnn": {"channels": [4]}, "epochs": 3, "batch_size": 16, "ema": ema}
+def test_the_average_is_validated_and_kept_and_not_the_last_weights(blob_files, tmp_path):
+    recipe = {"image_size": 32, "cnn": {"channels": [4]}, "epochs": 3, "batch_size": 16}
     recipe |= {"precision": "fp32", "layout": "contiguous", "checkpoint": {"monitor": "last"}}
-    paths = [tmp_path / name for name in ("model.safetensors", "model.json", "history.parquet")]
     folders = {"checkpoint_dir": tmp_path / "checkpoints", "cache_dir": tmp_path / "arithmetic"}
-    train(*blob_files, *paths, recipe_from(recipe), device="cpu", **folders)
-    assert json.loads(paths[1].read_text())["recipe"]["ema"] == ema
-    load_model(paths[0])
+    rows = pd.read_parquet(blob_files[0]).query("split == 'val'")
+    images, truth = np.load(blob_files[1])[rows["row"]], torch.tensor(rows["label_index"].values)
+    kept = {}
+    for ema in (None, 0.5):
+        folder = tmp_path / str(ema)
+        paths = [folder / name for name in ("model.safetensors", "model.json", "history.parquet")]
+        train(*blob_files, *paths, recipe_from({**recipe, "ema": ema}), device="cpu", **folders)
+        kept[ema] = load_file(paths[0])
+        logits = torch.from_numpy(predict_logits(load_model(folder)[0], images, "cpu"))
+        loss = nn.functional.cross_entropy(logits, truth).item()
+        assert pd.read_parquet(paths[2])["val_loss"].iloc[-1] == pytest.approx(loss, rel=1e-5)
+    assert all(not torch.equal(kept[0.5][key], tensor) for key, tensor in kept[None].items())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from brainmri.models.classifier import Classifier
 from brainmri.training import image_sources
 from brainmri.training.batches import batch_sizes, evaluation_batches, training_batches
+from brainmri.training.feeds import FeatureFeed
 from brainmri.training.image_sources import (
     HostImages,
     ResidentImages,
@@ -208,6 +209,16 @@ def test_a_balanced_epoch_draws_every_class_equally_often():
         assert len(np.unique(labels[order[:20]])) > 1
     assert counts.max() - counts.min() <= 30
     assert len(np.unique(np.concatenate([order, np.flatnonzero(labels == 2)]))) == len(np.unique(order))
+
+
+def test_the_recipe_decides_how_an_epoch_is_drawn(epoch, data):
+    recipe = recipe_from({"sampler": "balanced", "batch_size": 8})
+    data.train.labels[:] = np.arange(43) > 38
+    features, labels = torch.zeros(43, 2), torch.from_numpy(data.train.labels)
+    feed = FeatureFeed(features, features[:1], labels, recipe, 0)
+    for batches in (epoch(sampler="balanced"), feed.training(0)):
+        shown = torch.cat([labels for _, labels in batches])
+        assert sorted(torch.bincount(shown).tolist()) == [21, 22]
 
 
 @pytest.mark.parametrize("mixing", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0}])

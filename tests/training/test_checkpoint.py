@@ -45,6 +45,15 @@ def test_only_the_very_same_training_is_resumed(run, tmp_path, capsys):
     assert fresh.rows == [{"val_loss": 0.5}]
 
 
+def test_a_training_that_stopped_early_does_not_go_on_after_a_kill(run, tmp_path):
+    run.stop = True
+    Checkpoint(tmp_path / "one.pt", "mark", []).on_epoch_end(run)
+    run.stop = False
+    kept = Checkpoint(tmp_path / "one.pt", "mark", [])
+    kept.take_up(run, kept.found())
+    assert run.stop
+
+
 @pytest.fixture
 def beside_the_training(monkeypatch):
     """Let states be written as with a GPU; return an event that each waits for."""

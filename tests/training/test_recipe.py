@@ -7,7 +7,7 @@ import pytest
 
 from brainmri.cli import main
 from brainmri.errors import BrainmriError
-from brainmri.training.recipe import STANDARD_AUGMENTATION, AugmentSettings, Recipe, recipe_from
+from brainmri.training.recipe import AugmentSettings, Recipe, recipe_from
 
 
 def test_an_empty_entry_is_the_default_recipe_and_survives_json():
@@ -17,7 +17,9 @@ def test_an_empty_entry_is_the_default_recipe_and_survives_json():
 
 
 def test_standard_augmentation_is_what_the_documentation_says():
-    assert recipe_from({"augment": "standard"}).augmentation == STANDARD_AUGMENTATION
+    amounts = {"horizontal_flip": 0.5, "rotation": 15, "shift": 0.1, "zoom": [0.9, 1.1]}
+    expected = AugmentSettings(**amounts, brightness=0.2, contrast=0.2)
+    assert recipe_from({"augment": "standard"}).augmentation == expected
     assert recipe_from({"augment": "none"}).augmentation == AugmentSettings()
     own = recipe_from({"augment": {"rotation": 10, "shift": [0.0, 0.2]}}).augmentation
     assert (own.rotation, own.shifts, own.zoom) == (10, (0.0, 0.2), [1.0, 1.0])

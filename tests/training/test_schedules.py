@@ -60,6 +60,18 @@ def test_plateau_is_torchs_plateau(losses, patience):
     assert found == pytest.approx(expected)
 
 
+def test_every_batch_has_its_rate_and_every_group_its_own():
+    wanted = ScheduleSettings(name="cosine", warmup_epochs=0.5)
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in (0.001, 0.1)]
+    schedule = Schedule(wanted, [0.001, 0.1])
+    run = TrainingState(SimpleNamespace(), None, torch.optim.SGD(groups), None, epochs=2, steps=4)
+    for run.step in range(4):
+        schedule.on_batch_begin(run)
+        share = rate_at(wanted, 1.0, (run.step + 0.5) / 4, 2)  # in the middle of the step
+        rates = [group["lr"] for group in run.optimizer.param_groups]
+        assert rates == pytest.approx([0.001 * share, 0.1 * share])
+
+
 def test_plateau_can_watch_a_score_that_rises():
     wanted = ScheduleSettings(name="plateau", monitor="val_accuracy", patience=0, factor=0.5)
     schedule = Schedule(wanted, [0.1])

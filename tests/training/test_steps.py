@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import assume, given
@@ -237,6 +238,27 @@ def test_the_loss_of_parts_is_torchs_own_of_the_whole(smoothing, weights, soft):
     normaliser = criterion.normaliser(targets)
     parts = [criterion(logits[part], targets[part]) / normaliser for part in (slice(0, 5), slice(5, 12))]
     torch.testing.assert_close(sum(parts), wanted)
+
+
+def test_the_loss_has_the_smoothing_and_the_class_weights_of_the_recipe(prepared, blob_files):
+    table = pd.read_parquet(blob_files[0])
+    table[(table["label"] != "glioma") | (table.index % 2 == 0)].to_parquet(blob_files[0])
+    _, plan, _ = prepared(class_weights="balanced", label_smoothing=0.1)
+    assert np.bincount(plan.data.train.labels).tolist() == [8, 16, 16]
+    logits, targets = torch.randn(12, 3), torch.arange(12) % 3
+    weights = torch.tensor([40 / 24, 40 / 48, 40 / 48])
+    wanted = torch.nn.functional.cross_entropy(logits, targets, weights, label_smoothing=0.1)
+    torch.testing.assert_close(plan.criterion(logits, targets) / plan.criterion.normaliser(targets), wanted)
+
+
+def test_gradients_of_all_weights_together_are_clipped(prepared):
+    network, plan, run = prepared(gradient_clip=0.01)
+    before = [weights.detach().clone() for weights in network.parameters()]
+    run.start_sums(CPU)
+    take_step(run, plan, *next(iter(plan.feed.training(0))))
+    moved = [(after.detach() - old).norm() for after, old in zip(network.parameters(), before, strict=True)]
+    # The first step of SGD goes by the rate of 0.05 times the gradient.
+    assert torch.stack(moved).norm().item() == pytest.approx(0.05 * 0.01, rel=0.01)
 
 
 class Waits(Callback):

@@ -12,15 +12,13 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import load_file
-from training_command import train_command
+from training_command import order_of, train_command
 
-from brainmri.images.box import CropSettings
 from brainmri.models.build import build_model
 from brainmri.training import conduct, prepare, steps, together
 from brainmri.training.arithmetic import Arithmetic
 from brainmri.training.conduct import fingerprint
 from brainmri.training.interruption import Interrupted
-from brainmri.training.order import TrainingOrder
 from brainmri.training.ranks import Ranks
 from brainmri.training.recipe import recipe_from
 from brainmri.training.together import one_of_them
@@ -154,13 +152,6 @@ def test_where_one_device_is_full_all_go_on_in_smaller_parts_and_so_after_a_stop
     first, second = (load_file(order.model) for order in (whole, parts))
     for key, weights in first.items():
         np.testing.assert_allclose(second[key], weights, rtol=1e-3, atol=1e-5, err_msg=key)
-
-
-def order_of(files, folder, recipe):
-    """Return the order of a training on the CPU into a folder."""
-    made = [folder / "run" / name for name in ("model.safetensors", "model.json", "history.parquet")]
-    crop, weights, state, cache = CropSettings(), folder / "weights", folder / "state", folder / "cache"
-    return TrainingOrder(*files, *made, recipe, 0, crop, weights, state, cache, "cpu", 2, 1, None)
 
 
 def test_two_gpus_know_the_same_training_by_one_mark(blob_files, tmp_path):

@@ -65,13 +65,15 @@ def history_of(folder):
 
 
 def test_the_three_artefacts_say_what_happened(trained, tmp_path):
-    folder = trained(crop=CropSettings(method="none"), seed=5)
+    rates = {"learning_rate": 0.002, "body_learning_rate": 0.0005}
+    folder = trained(crop=CropSettings(method="none"), seed=5, optimizer=rates)
     history = history_of(folder)
     assert list(history.columns) == [
         *("epoch", "train_loss", "val_loss", "train_accuracy", "val_accuracy", "val_macro_f1"),
         *("learning_rate", "seconds", "images_per_second", "phase"),
     ]
     assert list(history["epoch"]) == [1, 2]
+    assert list(history["learning_rate"]) == [0.002, 0.002]
     assert b"brainmri.inputs" in pq.read_schema(folder / "history.parquet").metadata
     _, document = load_model(folder)
     assert document["classes"] == ["glioma", "meningioma", "pituitary"]
@@ -85,7 +87,8 @@ def test_the_three_artefacts_say_what_happened(trained, tmp_path):
 
 def test_the_saved_model_scores_what_the_history_says_of_the_best_epoch(trained, blob_files):
     manifest, images = blob_files
-    folder = trained(precision="fp32", epochs=4, checkpoint={"monitor": "val_loss"})
+    # Smoothing is for training alone.
+    folder = trained(precision="fp32", epochs=4, label_smoothing=0.3, checkpoint={"monitor": "val_loss"})
     model, document = load_model(folder)
     rows = pd.read_parquet(manifest).query("split == 'val'")
     logits = predict_logits(model, np.load(images)[rows["row"]], "cpu")

@@ -8,8 +8,10 @@ import numpy as np
 
 from brainmri.mapping import check_settings, limited
 
-# The 5x5 Gaussian of the reference (see `head_box`); as two filters, twice as fast as cv2.GaussianBlur.
+# The 5x5 Gaussian of the reference (see `head_box`); as two filters, faster than cv2.GaussianBlur.
 BLUR = cv2.getGaussianKernel(5, 0)
+# Sums are whole 256ths. GaussianBlur rounds halves up, the two filters to even: this makes them alike.
+HALF_UP = 1 / 1024
 # Eroding and dilating by 3x3 pixels, twice each.
 OPENING = np.ones((5, 5), np.uint8)
 
@@ -94,7 +96,7 @@ def head_box(gray: np.ndarray, threshold: int) -> Box | None:
         Gray value above which a blurred pixel is head.
     """
     # In one array, which stays in the processor's cache.
-    bright = cv2.sepFilter2D(gray, -1, BLUR, BLUR)
+    bright = cv2.sepFilter2D(gray, -1, BLUR, BLUR, delta=HALF_UP)
     cv2.threshold(bright, threshold, 255, cv2.THRESH_BINARY, dst=bright)
     cv2.morphologyEx(bright, cv2.MORPH_OPEN, OPENING, dst=bright)
     contours, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)

@@ -38,6 +38,7 @@ def resize_to_square(gray: np.ndarray, size: int) -> np.ndarray:
     Shrinking goes to the nearest whole multiple of `size` by linear interpolation, which skips no pixel down
     to half the side, and from there by averaging whole blocks. That is as close to an antialiased bicubic
     reference as OpenCV's INTER_AREA with a broken factor, and two to three times faster. Enlarging is cubic.
+    The long side of a strip (under `size` by over twice `size`) is averaged before the short one is enlarged.
 
     Parameters
     ----------
@@ -51,9 +52,13 @@ def resize_to_square(gray: np.ndarray, size: int) -> np.ndarray:
         Never a view of `gray`.
     """
     height, width = gray.shape
+    if min(height, width) < size and max(height, width) > 2 * size:
+        # A strip: OpenCV averages only where no side grows.
+        height, width = min(height, size), min(width, size)
+        gray = cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA)
     if height * width < size * size:
         return cv2.resize(gray, (size, size), interpolation=cv2.INTER_CUBIC)
-    if min(height, width) < size:  # A strip: its multiple could be far larger than itself.
+    if min(height, width) < size:  # One side grows: linear, which skips no pixel of the other.
         return cv2.resize(gray, (size, size), interpolation=cv2.INTER_AREA)
     multiple = (width // size * size, height // size * size)
     if multiple != (width, height):
