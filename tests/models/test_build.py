@@ -152,7 +152,7 @@ def test_a_pickle_is_read_without_running_it(tmp_path, colour_model):
     assert not sprung.exists()
 
 
-def test_without_network_the_file_to_provide_is_named(monkeypatch):
+def test_without_network_the_file_to_provide_is_named(monkeypatch, capsys):
     import timm
 
     def offline(*_, pretrained, **__):
@@ -162,8 +162,11 @@ def test_without_network_the_file_to_provide_is_named(monkeypatch):
     told = (
         r"put https://huggingface.co/timm/resnet18.a1_in1k/resolve/main/model.safetensors at w/resnet18.safe"
     )
+    overlay = {"pretrained_cfg_overlay": {"mean": [0.5, 0.5, 0.5]}}
+    design = made(architecture="resnet18", image_size=32, pretrained=True, backbone=overlay)
     with pytest.raises(BrainmriError, match=told) as caught:
-        build_model(made(architecture="resnet18", image_size=32, pretrained=True), 2, Path("w"))
+        build_model(design, 2, Path("w"))
+    assert "w/resnet18.safetensors is not there" in capsys.readouterr().err
     assert "(no answer of https://hub.example/timm)" in str(caught.value)
     # What it says at each retry holds that address too.
     assert not logging.getLogger("huggingface_hub.utils._http").isEnabledFor(logging.ERROR)

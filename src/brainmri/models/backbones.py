@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sys
 from pathlib import Path
 
 import timm
@@ -37,6 +38,12 @@ def timm_body(design: Design, lacking: Path | None) -> nn.Module:
         If timm refuses an argument, or cannot get the weights.
     """
     arguments = dict(design.backbone)
+    if lacking is not None and "pretrained_cfg_overlay" in arguments:
+        print(
+            f"train: warning: {lacking} is not there, and the weights that timm downloads are normalised as "
+            "timm says: leave backbone.pretrained_cfg_overlay out, or put the file there.",
+            file=sys.stderr,
+        )
     if design.head.pooling != "average":
         arguments["global_pool"] = design.head.pooling
     try:
