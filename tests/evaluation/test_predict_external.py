@@ -219,7 +219,7 @@ def changed(arguments, folder, name, change) -> dict:
         ("manifest", lambda table: table.assign(split="test"), "trained on another manifest"),
         ("crops", lambda table: table, "not prepared as those that .*margin 2"),
         ("calibration", lambda _: {"temperature": 1.0, "weights_sha256": "0"}, "of other weights"),
-        ("calibration", lambda _: {"note": "none"}, "has no temperature"),
+        ("calibration", lambda _: {"note": "none"}, "temperature is no number"),
         ("groups", lambda table: table.iloc[:9], "lacks images"),
         (
             "groups",
