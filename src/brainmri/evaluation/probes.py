@@ -114,12 +114,22 @@ def probes(
     check_seed(seed)
     check_protocol(protocol)
     order = TrainingOrder(
-        manifest,
-        images,
+        manifest=manifest,
+        images=images,
         # Each probe has files of these names in a folder of its own.
-        *(Path(name) for name in ("model.safetensors", "model.json", "history.parquet")),
-        *(shortened(recipe, epochs), seed, crop, weights_dir, Path("checkpoints"), cache_dir),
-        *(device, 1, threads, None),
+        model=Path("model.safetensors"),
+        metadata=Path("model.json"),
+        history=Path("history.parquet"),
+        checkpoint_dir=Path("checkpoints"),
+        recipe=shortened(recipe, epochs),
+        seed=seed,
+        crop=crop,
+        weights_dir=weights_dir,
+        cache_dir=cache_dir,
+        device=device,
+        devices=1,
+        threads=threads,
+        events=None,
     )
     folder = work_folder(order, work_dir, output)
     said, facts, omitted = trained_probes(order, folder)
